@@ -1,0 +1,50 @@
+package change
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/gofrs/flock"
+	"golang.org/x/sys/unix"
+)
+
+// Lock keeps other processes from changing parameters until unlock is called or
+// this process ends, however it ends: it is a flock(2) on a file of the
+// journal's directory, which is created if missing. If somebody else holds the
+// lock the answer is ErrLocked, at once.
+//
+// Apply and Rollback lock for themselves. Who calls them while holding the lock
+// of the same Journal keeps it in between.
+func (j *Journal) Lock() (unlock func(), err error) {
+	if j.held {
+		return nil, ErrLocked
+	}
+	if err := j.create(); err != nil {
+		return nil, err
+	}
+	// gofrs/flock, since over NFS an exclusive lock needs a file open for
+	// writing, which on a read-only file system cannot be had.
+	lock := flock.New(filepath.Join(j.dir, "lock"), flock.SetFlag(os.O_CREATE|os.O_RDONLY|unix.O_NOFOLLOW))
+	locked, err := lock.TryLock()
+	if err != nil {
+		return nil, fmt.Errorf("lock journal: %w", err)
+	}
+	if !locked {
+		return nil, ErrLocked
+	}
+	j.held = true
+	return sync.OnceFunc(func() {
+		j.held = false
+		_ = lock.Unlock() // closing the file releases it in any case
+	}), nil
+}
+
+// lockUnlessHeld locks for the length of one operation.
+func (j *Journal) lockUnlessHeld() (unlock func(), err error) {
+	if j.held {
+		return func() {}, nil
+	}
+	return j.Lock()
+}

@@ -1,0 +1,226 @@
+package change
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tcptune/tcptune/sysctl"
+)
+
+func TestRollbackPutsBackToTheLetterAndInReverse(t *testing.T) {
+	p, j := newFake(), openTestJournal(t)
+	p.values[fin] = "-5" // makes no sense, and is what was there
+	set := three()
+	set[0].From = "-5"
+	mustApply(t, p, j, Request{Changes: set})
+	p.log = nil
+	result := mustRollback(t, p, j, "")
+	want := []string{"restore net.ipv4.tcp_retries2=15", "restore net.ipv4.tcp_keepalive_time=7200", "restore net.ipv4.tcp_fin_timeout=-5"}
+	if diff := cmp.Diff(want, p.log); diff != "" {
+		t.Errorf("writes (-want +got):\n%s", diff)
+	}
+	if e := entries(t, j)[0]; len(result.Restored) != 3 || result.State != RolledBack || e.State != RolledBack || e.Ended.Before(e.Applied) {
+		t.Errorf("result %+v, entry %+v", result, e)
+	}
+	if _, err := Rollback(t.Context(), p, j, result.ID); !errors.Is(err, ErrNothingToUndo) {
+		t.Errorf("a second time: %v", err)
+	}
+}
+
+func TestRollbackLeavesWhatIsNotOursAnyMore(t *testing.T) {
+	p, j := newFake(), openTestJournal(t)
+	mustApply(t, p, j, Request{Changes: three()})
+	p.values[fin] = "45"      // changed by somebody else
+	p.values[keep] = "7200"   // and this one changed back
+	delete(p.values, retries) // and this one's module unloaded
+	p.log = nil
+	result := mustRollback(t, p, j, "")
+	want := []Left{
+		{Key: retries, Wanted: "15", Why: "not there any more"},
+		{Key: fin, Wanted: "60", Found: "45", Why: changedSince},
+	}
+	if diff := cmp.Diff(want, result.Left); diff != "" {
+		t.Errorf("left (-want +got):\n%s", diff)
+	}
+	if len(p.log) != 0 || len(result.Same) != 1 || result.Same[0].Key != keep {
+		t.Errorf("writes %q, result %+v", p.log, result)
+	}
+	if e := entries(t, j)[0]; e.State != RolledBack || len(e.Left) != 2 {
+		t.Errorf("entry %+v", e)
+	}
+}
+
+func TestRollbackOfAnOlderTransactionLeavesTheNewerOnesValues(t *testing.T) {
+	p, j := newFake(), openTestJournal(t)
+	d := dropIn(t, "old\n")
+	older := mustApply(t, p, j, Request{Changes: three(), DropIn: d})
+	p.values[fin] = "45"
+	// The newer transaction gives it the very value that the older one had.
+	d.Content = []byte(Header + "\nnew\n")
+	newer := mustApply(t, p, j, Request{Changes: Set{{Key: fin, From: "45", To: "30"}}, DropIn: d})
+
+	result := mustRollback(t, p, j, older.ID)
+	if p.values[fin] != "30" || p.values[keep] != "7200" || p.values[retries] != "15" {
+		t.Errorf("values %v", p.values)
+	}
+	if len(result.Left) != 1 || result.Left[0].Why != "set by the newer transaction "+newer.ID || result.DropIn.Outcome != FileLeft {
+		t.Errorf("result %+v, drop-in %+v", result, result.DropIn)
+	}
+	mustRollback(t, p, j, "")
+	if p.values[fin] != "45" || contentOf(t, d.Path) != Header+"\nold\n" {
+		t.Errorf("after both: values %v, drop-in %q", p.values, contentOf(t, d.Path))
+	}
+}
+
+func TestRollbackLeavesADropInThatANewerTransactionNeeds(t *testing.T) {
+	p, j, d := newFake(), openTestJournal(t), dropIn(t, "same\n")
+	older := mustApply(t, p, j, Request{Changes: three(), DropIn: d})
+	before, _ := os.Lstat(d.Path)
+	p.values[fin] = "45"
+	newer := mustApply(t, p, j, Request{Changes: Set{{Key: fin, From: "45", To: "30"}}, DropIn: d})
+	if after, err := os.Lstat(d.Path); err != nil || !os.SameFile(before, after) || newer.DropIn.Outcome != FileSame {
+		t.Errorf("the same content was written again: %+v, %v", newer.DropIn, err)
+	}
+	if result := mustRollback(t, p, j, older.ID); result.DropIn.Outcome != FileLeft || contentOf(t, d.Path) == "absent" {
+		t.Errorf("drop-in %+v", result.DropIn)
+	}
+	if result := mustRollback(t, p, j, newer.ID); result.DropIn.Outcome != FileSame || contentOf(t, d.Path) == "absent" {
+		t.Errorf("drop-in %+v; the newer transaction did not bring it", result.DropIn)
+	}
+}
+
+func TestRollbackCanBeTriedAgain(t *testing.T) {
+	p, j := newFake(), openTestJournal(t)
+	stuck := errors.New("stuck")
+	applied := mustApply(t, p, j, Request{Changes: three()})
+	p.onRestore = func(k sysctl.Key, _ sysctl.Value) error {
+		if k == keep {
+			return stuck
+		}
+		return nil
+	}
+	result, err := Rollback(t.Context(), p, j, "")
+	failed := (*UndoFailedError)(nil)
+	if !errors.As(err, &failed) || !errors.Is(err, stuck) || failed.Cause != nil || len(result.Restored) != 2 || result.State != UndoFailed {
+		t.Fatalf("error %v, result %+v", err, result)
+	}
+	p.onRestore = nil
+	if result := mustRollback(t, p, j, applied.ID); len(result.Restored) != 1 || len(result.Same) != 2 {
+		t.Errorf("second attempt %+v", result)
+	}
+}
+
+func TestRollbackRefusesAnotherNamespacesValues(t *testing.T) {
+	p, j := newFake(), openTestJournal(t)
+	applied := mustApply(t, p, j, Request{Changes: three()})
+	there := entries(t, j)[0].Namespace
+	for name, elsewhere := range map[string]Namespace{
+		"other inode":            {Inode: there.Inode + 1, Cookie: there.Cookie + 1},
+		"inode given out anew":   {Inode: there.Inode, Cookie: there.Cookie + 1},
+		"other inode, no cookie": {Inode: there.Inode + 1},
+	} {
+		if there.Cookie == 0 && elsewhere.Inode == there.Inode {
+			continue // this kernel cannot tell
+		}
+		j.here = func() (Identity, error) {
+			here, err := Here()
+			here.Namespace = elsewhere
+			return here, err
+		}
+		_, err := Rollback(t.Context(), p, j, applied.ID)
+		namespace := (*NamespaceError)(nil)
+		if !errors.As(err, &namespace) || namespace.Made != there || namespace.Here != elsewhere {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if _, err := Rollback(t.Context(), p, j, ""); !errors.Is(err, ErrNothingToUndo) {
+			t.Errorf("%s: without an id: %v", name, err)
+		}
+	}
+	if p.values[fin] != "30" {
+		t.Errorf("values %v", p.values)
+	}
+	j.here = Here
+	mustRollback(t, p, j, applied.ID)
+}
+
+func TestRollbackAfterARebootUndoesOnlyTheDropIn(t *testing.T) {
+	for name, before := range map[string]string{"there was none": "absent", "there was one": Header + "\nold\n"} {
+		p, j, d := newFake(), openTestJournal(t), dropIn(t, "new\n")
+		if before != "absent" {
+			writeFile(t, d.Path, before)
+		}
+		atRunTime := mustApply(t, p, j, Request{Changes: Set{{Key: retries, From: "15", To: "8"}}})
+		mustApply(t, p, j, Request{Changes: three(), DropIn: d})
+		j.here = func() (Identity, error) { return Identity{Boot: "another", Namespace: Namespace{Inode: 1}}, nil }
+		p.log = nil
+
+		result := mustRollback(t, p, j, "")
+		if !result.Rebooted || contentOf(t, d.Path) != before || len(p.log) != 0 {
+			t.Errorf("%s: result %+v, drop-in %q, writes %q", name, result, contentOf(t, d.Path), p.log)
+		}
+		for _, id := range []string{"", atRunTime.ID} {
+			if _, err := Rollback(t.Context(), p, j, id); !errors.Is(err, ErrNothingToUndo) {
+				t.Errorf("%s: rollback of %q: %v", name, id, err)
+			}
+		}
+	}
+}
+
+func TestOfAnEarlierBootOnlyADropInLeftBehindIsUnfinished(t *testing.T) {
+	const after = Header + "\nnew\n"
+	for name, c := range map[string]struct {
+		before     string
+		lastStep   string // %s is the drop-in
+		unfinished bool
+	}{
+		"died after the drop-in":          {"", "replace %s", true},
+		"died before the drop-in":         {"", "prepare %s", false},
+		"died among the values":           {"", "set " + string(keep), false},
+		"the drop-in was there all along": {after, "set " + string(retries), false},
+	} {
+		p, j, d := newFake(), openTestJournal(t), dropIn(t, "new\n")
+		if c.before != "" {
+			writeFile(t, d.Path, c.before)
+		}
+		j.hook = func(step string) {
+			if step == strings.Replace(c.lastStep, "%s", d.Path, 1) {
+				panic("crash")
+			}
+		}
+		func() {
+			defer func() { _ = recover() }()
+			_, _ = Apply(t.Context(), p, j, Request{Changes: three(), DropIn: d})
+		}()
+		j.hook = nil
+		j.here = func() (Identity, error) { return Identity{Boot: "another", Namespace: Namespace{Inode: 1}}, nil }
+		p.values = newFake().values
+
+		_, err := Apply(t.Context(), p, j, Request{Changes: three()})
+		if unfinished := (*UnfinishedError)(nil); errors.As(err, &unfinished) != c.unfinished {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if !c.unfinished {
+			continue
+		}
+		if result := mustRollback(t, p, j, ""); result.DropIn.Outcome != FileRemoved || contentOf(t, d.Path) != "absent" {
+			t.Errorf("%s: result %+v", name, result)
+		}
+		mustApply(t, p, j, Request{Changes: three()})
+	}
+}
+
+func TestRollbackOfWhatIsNotThere(t *testing.T) {
+	p, j := newFake(), openTestJournal(t)
+	if _, err := Rollback(t.Context(), p, j, ""); !errors.Is(err, ErrNothingToUndo) {
+		t.Errorf("empty journal: %v", err)
+	}
+	for _, id := range []string{"20200101T000000.000Z", "../../etc/passwd"} {
+		if _, err := Rollback(t.Context(), p, j, id); !errors.Is(err, ErrNoEntry) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+}
