@@ -1,0 +1,174 @@
+package facts
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/tcptune/tcptune/advisor/tcpstate"
+	"github.com/tcptune/tcptune/sysctl"
+)
+
+// maxSnapshotBytes is far above what any host yields; the largest part are the
+// listeners, some 80 bytes each.
+const maxSnapshotBytes = 64 << 20
+
+// Encode writes a snapshot as JSON, the same bytes for the same content.
+func Encode(w io.Writer, s *Snapshot) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(s)
+}
+
+// Decode reads a snapshot that Encode wrote, on this machine or another. A
+// snapshot of a newer form, one that is cut short and one that holds what no
+// host can show are errors that say so.
+func Decode(r io.Reader) (*Snapshot, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxSnapshotBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(text) > maxSnapshotBytes {
+		return nil, fmt.Errorf("snapshot is larger than %d MiB", maxSnapshotBytes>>20)
+	}
+	var form struct {
+		Schema  *int   `json:"schema"`
+		Version string `json:"tcptune"`
+	}
+	if err := json.Unmarshal(text, &form); err != nil {
+		return nil, explainJSON(text, err)
+	}
+	switch {
+	case form.Schema == nil:
+		return nil, errors.New("not a snapshot: no \"schema\" in it (tcptune facts writes one)")
+	case *form.Schema > SchemaVersion:
+		return nil, fmt.Errorf("snapshot has schema %d, written by tcptune %.40q; this tcptune reads up to %d", *form.Schema, form.Version, SchemaVersion)
+	case *form.Schema < 1:
+		return nil, fmt.Errorf("snapshot has schema %d, which never was", *form.Schema)
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	s := new(Snapshot)
+	if err := dec.Decode(s); err != nil {
+		return nil, explainJSON(text, err)
+	}
+	if err := s.validate(); err != nil {
+		return nil, fmt.Errorf("snapshot makes no sense: %w", err)
+	}
+	return s, nil
+}
+
+func explainJSON(text []byte, err error) error {
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) {
+		if int(syntax.Offset) >= len(bytes.TrimSpace(text)) {
+			return fmt.Errorf("snapshot ends in the middle, after %d bytes", len(text))
+		}
+		line := 1 + bytes.Count(text[:syntax.Offset], []byte("\n"))
+		return fmt.Errorf("snapshot is not JSON: line %d: %w", line, err)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("snapshot ends in the middle, after %d bytes", len(text))
+	}
+	return fmt.Errorf("read snapshot: %w", err)
+}
+
+// validate refuses what no host can show, so that the arithmetic behind it need
+// not fear it.
+func (s *Snapshot) validate() error {
+	if s.Kernel.IsZero() {
+		return errors.New("no kernel release")
+	}
+	check := checker{}
+	check.count("host.memory_kib", s.Host.MemoryKiB)
+	check.count("host.page_size", s.Host.PageSize)
+	check.count("host.cpus", int64(s.Host.CPUs))
+	for key := range s.Sysctls {
+		check.key("sysctls", key)
+	}
+	for _, a := range s.Asked {
+		check.key("asked", a.Key)
+	}
+	for group, counters := range s.Counters {
+		for name, n := range counters {
+			check.number("counters."+group+"."+name, n)
+		}
+	}
+	if w := s.Window; w != nil {
+		if !(w.Seconds > 0) || math.IsInf(w.Seconds, 0) {
+			check.fail("window.seconds is %v", w.Seconds)
+		}
+		for group, counters := range w.Increase {
+			for name, n := range counters {
+				check.number("window."+group+"."+name, n)
+			}
+		}
+	}
+	if st := s.Sockstat; st != nil {
+		for _, n := range []int64{st.InUse, st.InUse6, st.TimeWait, st.Orphan, st.Alloc, st.MemPages} {
+			check.count("sockstat", n)
+		}
+	}
+	if so := s.Sockets; so != nil {
+		for _, counts := range []StateCounts{so.IPv4, so.IPv6} {
+			for word, n := range counts {
+				if state, ok := tcpstate.Parse(word); !ok || state.Info().Word != word {
+					check.fail("%.40q is not a TCP state", word)
+				}
+				check.count("sockets."+word, n)
+			}
+		}
+		for _, l := range so.Listeners {
+			check.port("sockets.listeners", l.Port)
+			check.count("sockets.listeners.queue", l.Queue)
+			check.count("sockets.listeners.limit", l.Limit)
+			check.count("sockets.listeners.syn_recv", l.SynRecv)
+		}
+		for _, spread := range []Spread{so.Outbound, so.SynSent} {
+			check.count("sockets: distinct destinations", spread.Distinct)
+			check.count("sockets: error of destinations", spread.Error)
+			for _, target := range spread.Top {
+				check.port("sockets: destination", target.Port)
+				check.count("sockets: destination", target.Sockets)
+				check.count("sockets: destination", target.TimeWait)
+			}
+		}
+		check.count("sockets.orphans", so.Orphans)
+		check.count("sockets.fin_wait2_orphans", so.FinWait2Orphans)
+		check.count("sockets.close_wait_unaccepted", so.CloseWaitUnaccepted)
+	}
+	return check.err
+}
+
+// A checker keeps the first thing found wrong.
+type checker struct{ err error }
+
+func (c *checker) fail(format string, args ...any) {
+	if c.err == nil {
+		c.err = fmt.Errorf(format, args...)
+	}
+}
+
+// count refuses negative numbers, and those whose sums could overflow.
+func (c *checker) count(what string, n int64) {
+	if n < 0 || n > 1<<62 {
+		c.fail("%.80q is %d", what, n)
+	}
+}
+
+// number lets negative ones pass: Tcp.MaxConn is -1 where there is no limit.
+func (c *checker) number(what string, n int64) { c.count(what, max(n, -n)) }
+
+func (c *checker) port(what string, n int) {
+	if n < 0 || n > 65535 {
+		c.fail("%s: %d is not a port", what, n)
+	}
+}
+
+func (c *checker) key(what string, k sysctl.Key) {
+	if parsed, err := sysctl.ParseKey(string(k)); err != nil || parsed != k {
+		c.fail("%s: %.80q is not a parameter's name", what, string(k))
+	}
+}

@@ -1,0 +1,311 @@
+package facts
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tcptune/tcptune/advisor/tcpstate"
+	"github.com/tcptune/tcptune/sysctl"
+)
+
+// Derive computes the facts of a snapshot. It reads nothing else, so that the
+// same snapshot gives the same facts on any machine.
+func Derive(s *Snapshot) Facts {
+	d := deriver{snapshot: s, values: make(map[Name]Value, len(Schema()))}
+	d.host()
+	d.sysctls()
+	d.files()
+	d.counters()
+	d.sockets()
+	d.sockstat()
+	d.listeners()
+	d.ports()
+	d.synSent()
+	d.nat()
+	d.seconds()
+	return Facts{Kernel: s.Kernel, values: d.values}
+}
+
+type deriver struct {
+	snapshot *Snapshot
+	values   map[Name]Value
+}
+
+func (d *deriver) set(name Name, content any, source string) {
+	if n, ok := content.(int64); ok {
+		content = int(n)
+	}
+	d.values[name] = Value{Content: content, Source: source}
+}
+
+func (d *deriver) miss(name Name, gap Gap) { d.values[name] = Value{Missing: &gap} }
+
+// missPrefix marks every fact of a group as missing for one reason.
+func (d *deriver) missPrefix(prefix string, gap Gap) {
+	for name := range Schema() {
+		if strings.HasPrefix(string(name), prefix) {
+			d.miss(name, gap)
+		}
+	}
+}
+
+// gap is why a part is missing.
+func (d *deriver) gap(part Part) Gap {
+	if g, ok := d.snapshot.Gaps[part]; ok {
+		return g
+	}
+	return Gap{Cause: sysctl.NotMeasured, Detail: "the snapshot holds no " + string(part)}
+}
+
+func (d *deriver) host() {
+	s := d.snapshot
+	d.set("kernel.release", s.Kernel.String(), "uname")
+	d.set("namespace.initial", s.Namespace.Initial, "/proc/sys")
+	if gap, missing := s.Gaps[PartHost]; missing {
+		d.missPrefix("host.", gap)
+		d.miss("memory.total_pages", gap)
+		return
+	}
+	d.set("host.memory_mib", s.Host.MemoryKiB/1024, "/proc/meminfo")
+	d.set("host.cpus", s.Host.CPUs, "/proc/cpuinfo")
+	if s.Host.PageSize > 0 {
+		d.set("memory.total_pages", s.Host.MemoryKiB/max(s.Host.PageSize/1024, 1), "/proc/meminfo")
+	}
+	host := s.SizingHost()
+	source := "net.ipv4.tcp_ehash_entries"
+	if host.EhashBuckets == 0 {
+		source = "estimated from memory"
+	}
+	d.set("host.ehash_buckets", host.Buckets(), source)
+}
+
+func (d *deriver) sysctls() {
+	host := d.snapshot.SizingHost()
+	for _, p := range sysctl.Catalogue() {
+		reading, read := d.snapshot.Sysctls[p.Key]
+		switch {
+		case !read:
+			d.miss(Name(p.Key), Gap{Cause: sysctl.NotMeasured, Detail: "the snapshot does not hold it"})
+		case reading.Absent != "":
+			d.miss(Name(p.Key), Gap{reading.Absent, reading.Detail})
+		default:
+			d.parameter(Name(p.Key), p, reading.Value, "/proc/sys")
+		}
+		if p.Type != sysctl.Number {
+			continue
+		}
+		name := Name("default." + p.Key)
+		if v, known := p.Default(host); known {
+			d.parameter(name, p, v, "the kernel's source")
+		} else {
+			d.miss(name, Gap{Cause: sysctl.NotMeasured, Detail: "the default on this kernel is not known"})
+		}
+	}
+}
+
+// parameter sets a fact from a parameter's value.
+func (d *deriver) parameter(name Name, p sysctl.Param, v sysctl.Value, source string) {
+	if p.Type != sysctl.Number {
+		d.set(name, strings.Join(v.Fields(), " "), source)
+		return
+	}
+	ints, err := v.Ints()
+	if err != nil || len(ints) != 1 {
+		d.miss(name, Gap{Cause: sysctl.Failed, Detail: fmt.Sprintf("%q is not a number", v)})
+		return
+	}
+	d.set(name, ints[0], source)
+}
+
+// vector is a parameter's numbers; nil, and why, if they are not known.
+func (d *deriver) vector(key sysctl.Key, fields int) ([]int64, Gap) {
+	reading, read := d.snapshot.Sysctls[key]
+	if !read {
+		return nil, Gap{Cause: sysctl.NotMeasured, Detail: "the snapshot does not hold " + string(key)}
+	}
+	if reading.Absent != "" {
+		return nil, Gap{reading.Absent, strings.TrimSpace(string(key) + ": " + reading.Detail)}
+	}
+	ints, err := reading.Value.Ints()
+	if err != nil || len(ints) != fields {
+		return nil, Gap{Cause: sysctl.Failed, Detail: fmt.Sprintf("%s is %q", key, reading.Value)}
+	}
+	return ints, Gap{}
+}
+
+func (d *deriver) files() {
+	if gap, missing := d.snapshot.Gaps[PartFiles]; missing {
+		d.missPrefix("asked.", gap)
+		d.missPrefix("files.", gap)
+		return
+	}
+	d.missPrefix("asked.", Gap{Cause: sysctl.NotAsked})
+	var unknown, legacy []string
+	for _, a := range d.snapshot.Asked {
+		source := a.File
+		if a.Line > 0 {
+			source = fmt.Sprintf("%s:%d", a.File, a.Line)
+		}
+		if isLegacyConntrack(a.Key) {
+			legacy = append(legacy, fmt.Sprintf("%s (%s)", a.Key, source))
+		}
+		if p, known := sysctl.Lookup(a.Key); known {
+			d.parameter(Name("asked."+a.Key), p, a.Value, source)
+		} else if looksLikeTCP(a.Key) {
+			unknown = append(unknown, fmt.Sprintf("%s (%s)", a.Key, source))
+		}
+	}
+	d.set("files.unknown", len(unknown), "sysctl.d")
+	d.set("files.unknown_list", list(unknown), "sysctl.d")
+	d.set("files.legacy_conntrack", len(legacy), "sysctl.d")
+	d.set("files.legacy_conntrack_list", list(legacy), "sysctl.d")
+}
+
+// isLegacyConntrack picks the names from when connection tracking was for IPv4
+// only, of which the catalogue holds those about TCP.
+func isLegacyConntrack(k sysctl.Key) bool {
+	return strings.HasPrefix(string(k), "net.ipv4.ip_conntrack_") || strings.HasPrefix(string(k), "net.ipv4.netfilter.ip_conntrack_")
+}
+
+// looksLikeTCP picks the unknown names on which this program has an opinion:
+// there never was a net.ipv6.tcp_* (net/ipv4 serves both families).
+func looksLikeTCP(k sysctl.Key) bool {
+	return strings.HasPrefix(string(k), "net.ipv6.tcp_")
+}
+
+func (d *deriver) counters() {
+	s := d.snapshot
+	parts := map[string]Part{"Tcp": PartSNMP, "TcpExt": PartNetstat, "conntrack": PartConntrack, "softnet": PartSoftnet}
+	for name := range Schema() {
+		rest, isTotal := strings.CutPrefix(string(name), "totals.")
+		if !isTotal {
+			continue
+		}
+		group, counter, _ := strings.Cut(rest, ".")
+		total, known := s.Counters[group][counter]
+		gap := d.gap(parts[group])
+		if s.Counters[group] != nil {
+			gap = Gap{Cause: sysctl.NotBuilt, Detail: "the kernel does not count " + rest}
+		}
+		if !known {
+			d.miss(name, gap)
+			d.miss(Name("counters."+rest), gap)
+			d.miss(Name("rates."+rest), gap)
+			continue
+		}
+		d.set(name, total, SinceBoot)
+		if s.Window == nil {
+			d.set(Name("counters."+rest), total, SinceBoot)
+			d.miss(Name("rates."+rest), Gap{Cause: sysctl.NotMeasured, Detail: "needs --interval"})
+			continue
+		}
+		window := fmt.Sprintf("within %.3g s", s.Window.Seconds)
+		increase := s.Window.Increase[group][counter]
+		d.set(Name("counters."+rest), increase, window)
+		d.set(Name("rates."+rest), float64(increase)/s.Window.Seconds, window)
+	}
+}
+
+func (d *deriver) sockets() {
+	so := d.snapshot.Sockets
+	if so == nil {
+		gap := d.gap(PartSockets)
+		for _, prefix := range []string{"sockets.", "listeners.", "syn_sent.", "ports.busiest.", "ports.listening"} {
+			d.missPrefix(prefix, gap)
+		}
+		return
+	}
+	total := int64(0)
+	for _, info := range tcpstate.All() {
+		v4, v6 := so.IPv4.Of(info.State), so.IPv6.Of(info.State)
+		d.set(Name("sockets.ipv4."+info.Word), v4, so.Source)
+		d.set(Name("sockets.ipv6."+info.Word), v6, so.Source)
+		d.set(Name("sockets."+info.Word), v4+v6, so.Source)
+		total += v4 + v6
+	}
+	d.set("sockets.total", total, so.Source)
+	d.set("sockets.orphans", so.Orphans, so.Source)
+	d.set("sockets.fin_wait2_orphans", so.FinWait2Orphans, so.Source)
+	d.set("sockets.fin_wait2_held", max(0, so.IPv4.Of(tcpstate.FinWait2)+so.IPv6.Of(tcpstate.FinWait2)-so.FinWait2Orphans), so.Source)
+	d.set("sockets.close_wait_unaccepted", so.CloseWaitUnaccepted, so.Source)
+	d.set("sockets.source", so.Source, so.Source)
+}
+
+func (d *deriver) sockstat() {
+	if st := d.snapshot.Sockstat; st != nil {
+		d.set("sockstat.inuse", st.InUse+st.InUse6, "/proc/net/sockstat")
+		d.set("sockstat.tw", st.TimeWait, "/proc/net/sockstat")
+		d.set("sockstat.orphan", st.Orphan, "/proc/net/sockstat")
+		d.set("memory.tcp_pages", st.MemPages, "/proc/net/sockstat")
+	} else {
+		d.missPrefix("sockstat.", d.gap(PartSockstat))
+		d.miss("memory.tcp_pages", d.gap(PartSockstat))
+	}
+	if mem, gap := d.vector("net.ipv4.tcp_mem", 3); mem != nil {
+		d.set("memory.tcp_pressure_pages", mem[1], "net.ipv4.tcp_mem")
+		d.set("memory.tcp_max_pages", mem[2], "net.ipv4.tcp_mem")
+	} else {
+		d.miss("memory.tcp_pressure_pages", gap)
+		d.miss("memory.tcp_max_pages", gap)
+	}
+}
+
+func (d *deriver) nat() {
+	if gap, missing := d.snapshot.Gaps[PartNAT]; missing && len(d.snapshot.NAT) == 0 {
+		d.missPrefix("nat.", gap)
+		return
+	}
+	var where []string
+	seen := false
+	for _, e := range d.snapshot.NAT {
+		where = append(where, e.What+" ("+e.Where+")")
+		seen = seen || e.Kind != "conntrack" // tracking alone translates nothing
+	}
+	d.set("nat.seen", seen, "address translation")
+	d.set("nat.where", list(where), "address translation")
+}
+
+func (d *deriver) seconds() {
+	number := func(key sysctl.Key) (int64, Gap) {
+		v := d.values[Name(key)]
+		if v.Missing != nil {
+			return 0, *v.Missing
+		}
+		n, _ := v.Content.(int)
+		return int64(n), Gap{}
+	}
+	rtoMax := sysctl.MaxRTO
+	if ms, gap := number("net.ipv4.tcp_rto_max_ms"); gap == (Gap{}) {
+		rtoMax = time.Duration(min(max(ms, 1), sysctl.MaxSeconds)) * time.Millisecond
+	}
+	linear, _ := number("net.ipv4.tcp_syn_linear_timeouts") // 0 where there is none
+	set := func(name Name, compute func([]int64) time.Duration, keys ...sysctl.Key) {
+		var numbers []int64
+		for _, key := range keys {
+			n, gap := number(key)
+			if gap != (Gap{}) {
+				d.miss(name, gap)
+				return
+			}
+			numbers = append(numbers, min(max(n, -sysctl.MaxSeconds), sysctl.MaxSeconds))
+		}
+		d.set(name, compute(numbers).Seconds(), "computed from "+string(keys[0]))
+	}
+	set("seconds.connect", func(n []int64) time.Duration { return sysctl.ConnectTimeout(n[0], linear, rtoMax) }, "net.ipv4.tcp_syn_retries")
+	set("seconds.synack", func(n []int64) time.Duration { return sysctl.SynAckTimeout(n[0], rtoMax) }, "net.ipv4.tcp_synack_retries")
+	set("seconds.established", func(n []int64) time.Duration { return sysctl.RetryTimeout(n[0], rtoMax) }, "net.ipv4.tcp_retries2")
+	set("seconds.orphan", func(n []int64) time.Duration { return sysctl.OrphanTimeout(n[0], rtoMax) }, "net.ipv4.tcp_orphan_retries")
+	set("seconds.fin_wait2", func(n []int64) time.Duration { return sysctl.FinWait2Timeout(time.Duration(n[0]) * time.Second) }, "net.ipv4.tcp_fin_timeout")
+	set("seconds.keepalive", func(n []int64) time.Duration {
+		return sysctl.KeepaliveTimeout(time.Duration(n[0])*time.Second, time.Duration(n[1])*time.Second, n[2])
+	}, "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes")
+}
+
+// list joins items for a sentence, at most three of them.
+func list(items []string) string {
+	if len(items) > 3 {
+		return fmt.Sprintf("%s and %d more", strings.Join(items[:3], ", "), len(items)-3)
+	}
+	return strings.Join(items, ", ")
+}

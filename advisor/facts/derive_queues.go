@@ -1,0 +1,216 @@
+package facts
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/tcptune/tcptune/sysctl"
+)
+
+// listeners computes what the accept queues say. A queue admits one connection
+// more than its limit (include/net/sock.h, sk_acceptq_is_full), so it is full
+// when it holds more than the limit.
+func (d *deriver) listeners() {
+	so := d.snapshot.Sockets
+	if so == nil {
+		return
+	}
+	d.set("listeners.count", len(so.Listeners), so.Source)
+	all := d.selectListeners("listeners.", func(Listener) bool { return true })
+	full := slices.DeleteFunc(all, func(l Listener) bool { return l.Queue <= l.Limit })
+	d.set("listeners.full", len(full), so.Source)
+	d.set("listeners.full_list", describe(full), so.Source)
+
+	most := Listener{}
+	for _, l := range so.Listeners {
+		if l.SynRecv > most.SynRecv {
+			most = l
+		}
+	}
+	d.set("listeners.syn_recv_most", most.SynRecv, so.Source)
+	if most.SynRecv > 0 {
+		d.set("listeners.syn_recv_listener", most.Endpoint(), so.Source)
+	} else {
+		d.set("listeners.syn_recv_listener", "none", so.Source)
+	}
+
+	capText, gap := d.vector("net.core.somaxconn", 1)
+	for name, keep := range map[string]func(Listener) bool{
+		"at_cap":    func(l Listener) bool { return l.Limit == capText[0] },
+		"below_cap": func(l Listener) bool { return l.Limit < capText[0] },
+	} {
+		prefix := "listeners." + name
+		if capText == nil {
+			d.missPrefix(prefix, gap)
+			continue
+		}
+		some := d.selectListeners(Name(prefix+"_"), keep)
+		d.set(Name(prefix), len(some), so.Source)
+		d.set(Name(prefix+"_list"), describe(some), so.Source)
+	}
+}
+
+// selectListeners returns the listeners that are kept, fullest first, and sets
+// the facts busiest_percent, and busiest where it is declared, below the prefix.
+func (d *deriver) selectListeners(prefix Name, keep func(Listener) bool) []Listener {
+	some := []Listener{}
+	for _, l := range d.snapshot.Sockets.Listeners {
+		if keep(l) {
+			some = append(some, l)
+		}
+	}
+	slices.SortStableFunc(some, func(a, b Listener) int { return b.Percent() - a.Percent() })
+	percent, name := 0, "none"
+	if len(some) > 0 {
+		percent, name = some[0].Percent(), describe(some[:1])
+	}
+	d.set(prefix+"busiest_percent", percent, d.snapshot.Sockets.Source)
+	if _, declared := Schema()[prefix+"busiest"]; declared {
+		d.set(prefix+"busiest", name, d.snapshot.Sockets.Source)
+	}
+	return some
+}
+
+// Percent is how full the accept queue is; at 100 the next connection still
+// fits, above it does not.
+func (l Listener) Percent() int { return percent(l.Queue, max(l.Limit, 1)) }
+
+// Endpoint is the address and port.
+func (l Listener) Endpoint() string { return net.JoinHostPort(l.Address, strconv.Itoa(l.Port)) }
+
+func describe(listeners []Listener) string {
+	items := make([]string, len(listeners))
+	for i, l := range listeners {
+		items[i] = fmt.Sprintf("%s (%d of %d)", l.Endpoint(), l.Queue, l.Limit)
+	}
+	return list(items)
+}
+
+// ports computes what the range of ephemeral ports carries. Ports run out per
+// source address, destination address and destination port
+// (net/ipv4/inet_hashtables.c, __inet_hash_connect).
+func (d *deriver) ports() {
+	bounds, gap := d.vector("net.ipv4.ip_local_port_range", 2)
+	if bounds == nil {
+		d.missPrefix("ports.", gap)
+		return
+	}
+	low, high := int(bounds[0]), int(bounds[1])
+	reserved, _ := sysctl.ParsePorts(d.snapshot.Sysctls["net.ipv4.ip_local_reserved_ports"].Value)
+	inRange := reserved.Within(low, high)
+	size := max(0, high-low+1-inRange)
+	const source = "net.ipv4.ip_local_port_range"
+	d.set("ports.low", low, source)
+	d.set("ports.high", high, source)
+	d.set("ports.reserved", inRange, "net.ipv4.ip_local_reserved_ports")
+	d.set("ports.size", size, source)
+	d.set("ports.same_parity", low%2 == high%2, source)
+	d.set("ports.per_second", float64(size)/sysctl.TimeWait.Seconds(), source)
+
+	var services []string
+	count := 0
+	for _, service := range servicePorts {
+		for port := max(service.first, low); port <= min(service.last, high); port++ {
+			if !reserved.Contains(port) {
+				services = append(services, service.String())
+				count += min(service.last, high) - port + 1
+				break
+			}
+		}
+	}
+	d.set("ports.services", count, source)
+	d.set("ports.services_list", list(services), source)
+
+	so := d.snapshot.Sockets
+	if so == nil {
+		return
+	}
+	taken := map[int]bool{}
+	for _, l := range so.Listeners {
+		if low <= l.Port && l.Port <= high && !reserved.Contains(l.Port) {
+			taken[l.Port] = true
+		}
+	}
+	listening := make([]int, 0, len(taken))
+	for port := range taken {
+		listening = append(listening, port)
+	}
+	slices.Sort(listening)
+	names := make([]string, len(listening))
+	for i, port := range listening {
+		names[i] = strconv.Itoa(port)
+	}
+	d.set("ports.listening", len(listening), so.Source)
+	d.set("ports.listening_list", list(names), so.Source)
+
+	busiest := Target{}
+	if len(so.Outbound.Top) > 0 {
+		busiest = so.Outbound.Top[0]
+	}
+	d.set("ports.busiest.used", busiest.Sockets, so.Source)
+	d.set("ports.busiest.time_wait", busiest.TimeWait, so.Source)
+	d.reusable(busiest)
+	d.set("ports.busiest.percent", percent(busiest.Sockets, int64(max(size, 1))), so.Source)
+	d.set("ports.busiest.name", busiest.String(), so.Source)
+}
+
+// reusable computes how many TIME-WAIT entries towards a destination connect()
+// may take over (net/ipv4/tcp_ipv4.c, tcp_twsk_unique). The value 2 is for
+// loopback addresses from Linux 4.18 on; before, it means 1.
+func (d *deriver) reusable(t Target) {
+	const name = "ports.busiest.reusable"
+	reuse, gap := d.vector("net.ipv4.tcp_tw_reuse", 1)
+	if reuse == nil {
+		d.miss(name, gap)
+		return
+	}
+	timestamps, gap := d.vector("net.ipv4.tcp_timestamps", 1)
+	if timestamps == nil {
+		d.miss(name, gap)
+		return
+	}
+	loopbackOnly := reuse[0] == 2 && !d.snapshot.Kernel.Before(sysctl.Release{Major: 4, Minor: 18})
+	n := t.TimeWait
+	if reuse[0] == 0 || timestamps[0] == 0 || loopbackOnly && !isLoopback(t.Destination) && !isLoopback(t.Source) {
+		n = 0
+	}
+	d.set(name, n, "net.ipv4.tcp_tw_reuse")
+}
+
+func isLoopback(address string) bool {
+	a, err := netip.ParseAddr(address)
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+// synSent tells a dead destination from a scan.
+func (d *deriver) synSent() {
+	so := d.snapshot.Sockets
+	if so == nil {
+		return
+	}
+	most, all := Target{}, so.IPv4["syn_sent"]+so.IPv6["syn_sent"]
+	if len(so.SynSent.Top) > 0 {
+		most = so.SynSent.Top[0]
+	}
+	d.set("syn_sent.destinations", so.SynSent.Distinct, so.Source)
+	d.set("syn_sent.most", most.Sockets, so.Source)
+	d.set("syn_sent.most_percent", percent(most.Sockets, max(all, 1)), so.Source)
+	d.set("syn_sent.most_name", most.String(), so.Source)
+}
+
+// String is the destination, and the source address where it matters.
+func (t Target) String() string {
+	if t.Destination == "" {
+		return "none"
+	}
+	text := net.JoinHostPort(t.Destination, strconv.Itoa(t.Port))
+	if t.Source != "" {
+		text += " from " + t.Source
+	}
+	return text
+}
+
+func percent(part, whole int64) int { return int(100 * float64(part) / float64(whole)) }

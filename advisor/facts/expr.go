@@ -1,0 +1,243 @@
+package facts
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/types"
+	"github.com/expr-lang/expr/vm"
+)
+
+// An Expr is a question to [Facts]: arithmetic and comparisons over names of
+// the schema, and nothing else. There are no functions and no loops, so it
+// ends.
+type Expr struct {
+	source  string
+	needs   []Name
+	program *vm.Program
+}
+
+// maxNodes bounds an expression's size; the longest that is built in has a
+// dozen.
+const maxNodes = 64
+
+// Compile reads an expression and checks its names and types against the
+// schema. The error shows the place.
+func Compile(source string) (Expr, error) { return compile(source) }
+
+// CompileCondition is Compile for an expression that must answer yes or no.
+func CompileCondition(source string) (Expr, error) { return compile(source, expr.AsBool()) }
+
+func compile(source string, options ...expr.Option) (Expr, error) {
+	tree, err := parser.Parse(source)
+	if err != nil {
+		return Expr{}, explainExpr(source, err)
+	}
+	c := collector{source: source, names: map[Name]bool{}}
+	c.collect(tree.Node)
+	if c.err != nil {
+		return Expr{}, c.err
+	}
+	needs := slices.Sorted(maps.Keys(c.names))
+	options = append(options, expr.Env(environment(needs)), expr.DisableAllBuiltins(), expr.MaxNodes(maxNodes))
+	program, err := expr.Compile(source, options...)
+	if err != nil {
+		return Expr{}, explainExpr(source, err)
+	}
+	return Expr{source: source, needs: needs, program: program}, nil
+}
+
+// Needs are the names of the facts that the expression asks for, sorted.
+func (e Expr) Needs() []Name { return e.needs }
+
+// String is the expression as written.
+func (e Expr) String() string { return e.source }
+
+// Missing is why an expression has no answer.
+type Missing struct {
+	Name Name
+	Gap
+}
+
+func (m Missing) String() string { return string(m.Name) + ": " + m.Gap.String() }
+
+// Eval answers the question. Where facts are missing there is no answer but the
+// list of them; those that are definitively absent come first.
+func (e Expr) Eval(f Facts) (any, []Missing) {
+	var missing []Missing
+	env := map[string]any{}
+	for _, name := range e.needs {
+		v := f.Get(name)
+		if v.Missing != nil {
+			missing = append(missing, Missing{name, *v.Missing})
+			continue
+		}
+		path := strings.Split(string(name), ".")
+		node := env
+		for _, part := range path[:len(path)-1] {
+			child, ok := node[part].(map[string]any)
+			if !ok {
+				child = map[string]any{}
+				node[part] = child
+			}
+			node = child
+		}
+		node[path[len(path)-1]] = v.Content
+	}
+	if missing != nil {
+		slices.SortStableFunc(missing, func(a, b Missing) int {
+			return cmp.Compare(rank(a.Gap), rank(b.Gap))
+		})
+		return nil, missing
+	}
+	answer, err := vm.Run(e.program, env)
+	if err != nil {
+		// The types were checked and nothing is nil, so this is a fault of the
+		// expression such as a comparison of two infinities; it must not pass for no.
+		return nil, []Missing{{Name: Name(e.source), Gap: Gap{Cause: "failed", Detail: err.Error()}}}
+	}
+	return answer, nil
+}
+
+func rank(g Gap) int {
+	if g.Cause.Definitive() {
+		return 0
+	}
+	return 1
+}
+
+// A collector gathers the names in a syntax tree and refuses whatever is not
+// arithmetic, comparison or logic.
+type collector struct {
+	source string
+	names  map[Name]bool
+	err    error
+}
+
+func (c *collector) collect(node ast.Node) {
+	switch n := node.(type) {
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode:
+	case *ast.UnaryNode:
+		c.collect(n.Node)
+	case *ast.BinaryNode:
+		switch n.Operator {
+		case "+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "and", "or", "&&", "||":
+			c.collect(n.Left)
+			c.collect(n.Right)
+		default:
+			c.fail(n.Location(), "operator %q is not available here", n.Operator)
+		}
+	case *ast.IdentifierNode, *ast.MemberNode:
+		name, start, ok := dotted(node)
+		if !ok {
+			c.fail(node.Location(), "want a fact's name such as sockets.time_wait")
+			return
+		}
+		if _, known := Schema()[Name(name)]; !known {
+			c.fail(start, "no fact is called %s%s", name, didYouMean(Name(name)))
+			return
+		}
+		c.names[Name(name)] = true
+	default:
+		c.fail(node.Location(), "only comparisons, arithmetic and logic over facts are available here")
+	}
+}
+
+func (c *collector) fail(at file.Location, format string, args ...any) {
+	if c.err == nil {
+		c.err = caret(c.source, at.From, fmt.Sprintf(format, args...))
+	}
+}
+
+// dotted joins a chain of members into a name and tells where it starts.
+func dotted(node ast.Node) (name string, start file.Location, ok bool) {
+	switch n := node.(type) {
+	case *ast.IdentifierNode:
+		return n.Value, n.Location(), true
+	case *ast.MemberNode:
+		property, isName := n.Property.(*ast.StringNode)
+		if !isName || n.Optional || n.Method {
+			return "", start, false
+		}
+		name, start, ok = dotted(n.Node)
+		return name + "." + property.Value, start, ok
+	}
+	return "", start, false
+}
+
+// environment declares the names as nested maps with plain leaves, the form in
+// which the compiler is strict.
+func environment(names []Name) types.Map {
+	env := types.Map{}
+	for _, name := range names {
+		path := strings.Split(string(name), ".")
+		node := env
+		for _, part := range path[:len(path)-1] {
+			child, ok := node[part].(types.Map)
+			if !ok {
+				child = types.Map{}
+				node[part] = child
+			}
+			node = child
+		}
+		leaf := types.Type(types.Int)
+		switch Schema()[name].Kind {
+		case Decimal:
+			leaf = types.Float
+		case Text:
+			leaf = types.String
+		case YesNo:
+			leaf = types.Bool
+		}
+		node[path[len(path)-1]] = leaf
+	}
+	return env
+}
+
+func explainExpr(source string, err error) error {
+	if at := (*file.Error)(nil); errors.As(err, &at) {
+		return caret(source, at.From, at.Message)
+	}
+	return fmt.Errorf("%s: %w", source, err)
+}
+
+func caret(source string, offset int, message string) error {
+	return fmt.Errorf("%s\n  %s\n  %s^", message, source, strings.Repeat(" ", min(max(offset, 0), len(source))))
+}
+
+// didYouMean names the schema's nearest name, if one is near.
+func didYouMean(name Name) string {
+	nearest, ok := Nearest(string(name), func(yield func(string) bool) {
+		for known := range Schema() {
+			if !yield(string(known)) {
+				return
+			}
+		}
+	})
+	if !ok {
+		return ""
+	}
+	return "; did you mean " + nearest + "?"
+}
+
+// Nearest is the word that was probably meant, if one is near enough.
+func Nearest(word string, words iter.Seq[string]) (nearest string, ok bool) {
+	best := 1 + len(word)/4
+	for candidate := range words {
+		d := levenshtein.ComputeDistance(word, candidate)
+		if d < best || d == best && (!ok || candidate < nearest) {
+			nearest, best, ok = candidate, d, true
+		}
+	}
+	return nearest, ok
+}

@@ -1,0 +1,141 @@
+package facts
+
+import (
+	_ "embed"
+	"strings"
+	"sync"
+
+	"github.com/tcptune/tcptune/advisor/tcpstate"
+	"github.com/tcptune/tcptune/sysctl"
+)
+
+// A Name is a fact's name, such as "sockets.time_wait".
+type Name string
+
+// A Kind is the type of a fact's value.
+type Kind string
+
+const (
+	Whole   Kind = "whole number"
+	Decimal Kind = "number"
+	Text    Kind = "text"
+	YesNo   Kind = "yes or no"
+)
+
+// A Def declares a fact.
+type Def struct {
+	Name Name
+	Kind Kind
+	Doc  string
+}
+
+//go:embed counters.txt
+var counterNames string
+
+// Schema declares every fact there is: those listed here, the parameters of
+// the catalogue and the kernel's counters.
+var Schema = sync.OnceValue(func() map[Name]Def {
+	schema := map[Name]Def{}
+	add := func(name Name, kind Kind, doc string) { schema[name] = Def{name, kind, doc} }
+	for _, d := range declared {
+		add(d.Name, d.Kind, d.Doc)
+	}
+	for _, info := range tcpstate.All() {
+		add(Name("sockets."+info.Word), Whole, "sockets in "+info.Name+", IPv4 and IPv6")
+		add(Name("sockets.ipv4."+info.Word), Whole, "IPv4 sockets in "+info.Name)
+		add(Name("sockets.ipv6."+info.Word), Whole, "IPv6 sockets in "+info.Name)
+	}
+	for _, p := range sysctl.Catalogue() {
+		kind := Text
+		if p.Type == sysctl.Number {
+			kind = Whole
+			add(Name("default."+p.Key), Whole, "what the kernel of this host gives "+string(p.Key)+" at boot")
+		}
+		add(Name(p.Key), kind, p.Meaning)
+		add(Name("asked."+p.Key), kind, "what a file read at boot sets "+string(p.Key)+" to; the last such line")
+	}
+	for _, line := range strings.Split(counterNames, "\n") {
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		add(Name("counters."+line), Whole, line+": the increase over the window observed, or since the namespace was made")
+		add(Name("totals."+line), Whole, line+": since the namespace was made")
+		add(Name("rates."+line), Decimal, line+": per second over the window observed")
+	}
+	return schema
+})
+
+// declared are the facts that Derive computes one by one.
+var declared = []Def{
+	{"kernel.release", Text, "the kernel's release, as uname -r prints it"},
+	{"namespace.initial", YesNo, "whether this is the host's first network namespace"},
+	{"host.memory_mib", Whole, "the host's memory in MiB"},
+	{"host.cpus", Whole, "processors"},
+	{"host.ehash_buckets", Whole, "buckets of the hash of connections, from which the kernel sizes its TCP tables; estimated from memory before Linux 6.1"},
+
+	{"sockets.total", Whole, "TCP sockets of all states"},
+	{"sockets.orphans", Whole, "full sockets of this namespace that no program holds"},
+	{"sockets.fin_wait2_orphans", Whole, "sockets in FIN-WAIT-2 that no program holds"},
+	{"sockets.fin_wait2_held", Whole, "sockets in FIN-WAIT-2 that a program still holds"},
+	{"sockets.close_wait_unaccepted", Whole, "sockets in CLOSE-WAIT that no program has accepted yet"},
+	{"sockets.source", Text, "how the sockets were counted"},
+
+	{"sockstat.inuse", Whole, "full sockets, IPv4 and IPv6"},
+	{"sockstat.tw", Whole, "TIME-WAIT sockets and FIN-WAIT-2 mini-sockets together"},
+	{"sockstat.orphan", Whole, "orphans of the whole host, whichever namespace is looked at"},
+
+	{"memory.tcp_pages", Whole, "pages that TCP's buffers hold, on the whole host"},
+	{"memory.tcp_pressure_pages", Whole, "second number of net.ipv4.tcp_mem"},
+	{"memory.tcp_max_pages", Whole, "third number of net.ipv4.tcp_mem"},
+	{"memory.total_pages", Whole, "the host's memory in pages"},
+
+	{"listeners.count", Whole, "listening sockets"},
+	{"listeners.full", Whole, "listeners whose accept queue holds more than its limit, so that the next connection is dropped"},
+	{"listeners.full_list", Text, "those listeners"},
+	{"listeners.busiest_percent", Whole, "fill of the fullest accept queue"},
+	{"listeners.busiest", Text, "the listener with the fullest accept queue"},
+	{"listeners.at_cap", Whole, "listeners whose limit equals net.core.somaxconn as it is now"},
+	{"listeners.at_cap_list", Text, "those listeners"},
+	{"listeners.at_cap_busiest_percent", Whole, "fill of the fullest accept queue among them"},
+	{"listeners.below_cap", Whole, "listeners whose limit is below net.core.somaxconn: the program's own number, or an older value of the parameter"},
+	{"listeners.below_cap_list", Text, "those listeners"},
+	{"listeners.below_cap_busiest_percent", Whole, "fill of the fullest accept queue among them"},
+	{"listeners.syn_recv_most", Whole, "half-open connections of the listener that has most"},
+	{"listeners.syn_recv_listener", Text, "that listener"},
+
+	{"ports.low", Whole, "first port of net.ipv4.ip_local_port_range"},
+	{"ports.high", Whole, "last port of net.ipv4.ip_local_port_range"},
+	{"ports.size", Whole, "ports of the range that are not reserved"},
+	{"ports.reserved", Whole, "reserved ports within the range"},
+	{"ports.same_parity", YesNo, "whether both ends of the range are even or both odd"},
+	{"ports.per_second", Decimal, "new connections a second towards one destination that the range carries while each port rests 60 s in TIME-WAIT"},
+	{"ports.listening", Whole, "ports of the range on which a program listens and which are not reserved"},
+	{"ports.listening_list", Text, "those ports"},
+	{"ports.services", Whole, "well-known ports of services in the range that are not reserved"},
+	{"ports.services_list", Text, "those ports"},
+	{"ports.busiest.used", Whole, "local ports in use towards the destination that uses most"},
+	{"ports.busiest.time_wait", Whole, "those of them in TIME-WAIT"},
+	{"ports.busiest.reusable", Whole, "those in TIME-WAIT that connect() may take over, by net.ipv4.tcp_tw_reuse"},
+	{"ports.busiest.percent", Whole, "share of the range that they are"},
+	{"ports.busiest.name", Text, "that destination"},
+
+	{"syn_sent.destinations", Whole, "destinations that have not answered a SYN, at least"},
+	{"syn_sent.most", Whole, "unanswered SYNs towards the destination that has most"},
+	{"syn_sent.most_percent", Whole, "share of all unanswered SYNs that they are"},
+	{"syn_sent.most_name", Text, "that destination"},
+
+	{"nat.seen", YesNo, "whether anything speaks for address translation between this host and its clients"},
+	{"nat.where", Text, "what does, and where it was seen"},
+
+	{"files.unknown", Whole, "lines that set a TCP parameter which no kernel has"},
+	{"files.unknown_list", Text, "those lines"},
+	{"files.legacy_conntrack", Whole, "lines that set connection tracking by the names it had before net.netfilter.nf_conntrack_"},
+	{"files.legacy_conntrack_list", Text, "those lines"},
+
+	{"seconds.connect", Decimal, "how long connect() tries"},
+	{"seconds.synack", Decimal, "how long a half-open connection is kept"},
+	{"seconds.established", Decimal, "how long sent data may stay unacknowledged, at least"},
+	{"seconds.orphan", Decimal, "how long a closed connection waits for its last acknowledgement, at least"},
+	{"seconds.fin_wait2", Decimal, "how long an orphan really stays in FIN-WAIT-2"},
+	{"seconds.keepalive", Decimal, "how long until keepalive notices a peer that is gone"},
+}

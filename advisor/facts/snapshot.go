@@ -1,0 +1,202 @@
+package facts
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/tcptune/tcptune/advisor/tcpstate"
+	"github.com/tcptune/tcptune/sysctl"
+)
+
+// SchemaVersion is the version of the snapshot's form. It rises when a reader of
+// the former version would misunderstand a snapshot.
+const SchemaVersion = 1
+
+// A Snapshot is everything that was seen on one host, in one network namespace.
+// What could not be seen stands in Gaps with the reason.
+type Snapshot struct {
+	Schema    int                    `json:"schema"`
+	Version   string                 `json:"tcptune"` // the version that wrote it
+	Kernel    sysctl.Release         `json:"kernel"`
+	Host      Host                   `json:"host"`
+	Namespace Namespace              `json:"namespace"`
+	Sysctls   map[sysctl.Key]Reading `json:"sysctls"`
+	// Asked lists what the files that are read at boot say, in the order in
+	// which they were found; which of two lines wins is not judged here.
+	Asked    []Assignment        `json:"asked"`
+	Sockets  *Sockets            `json:"sockets,omitempty"`
+	Sockstat *Sockstat           `json:"sockstat,omitempty"`
+	Counters map[string]Counters `json:"counters,omitempty"` // since the namespace was made, by group
+	Window   *Window             `json:"window,omitempty"`
+	NAT      []NATEvidence       `json:"nat"`
+	Gaps     map[Part]Gap        `json:"gaps,omitempty"`
+}
+
+// Part names a part of a snapshot that may be missing.
+type Part string
+
+const (
+	PartHost      Part = "host"
+	PartSockets   Part = "sockets"
+	PartSockstat  Part = "sockstat"
+	PartNetstat   Part = "netstat"   // TcpExt and IpExt
+	PartSNMP      Part = "snmp"      // Tcp
+	PartConntrack Part = "conntrack" // its counters
+	PartSoftnet   Part = "softnet"
+	PartFiles     Part = "files" // of sysctl.d and sysctl.conf
+	PartNAT       Part = "nat"
+)
+
+// Host is the machine below.
+type Host struct {
+	MemoryKiB int64 `json:"memory_kib"`
+	PageSize  int64 `json:"page_size"`
+	CPUs      int   `json:"cpus"`
+}
+
+// Namespace tells which network namespace was looked at.
+type Namespace struct {
+	Initial bool   `json:"initial"` // the host's first
+	ID      string `json:"id"`      // as in /proc/self/ns/net
+}
+
+// Reading is a parameter's value, or why there is none.
+type Reading struct {
+	Value  sysctl.Value `json:"value"`
+	Absent sysctl.Cause `json:"absent,omitempty"`
+	Detail string       `json:"detail,omitempty"`
+}
+
+// Assignment is one line of a configuration file.
+type Assignment struct {
+	Key   sysctl.Key   `json:"key"`
+	Value sysctl.Value `json:"value"`
+	File  string       `json:"file"`
+	Line  int          `json:"line"`
+}
+
+// Sockets is what a walk over the namespace's TCP sockets found. Its size does
+// not depend on how many there are.
+type Sockets struct {
+	// Source is "sock_diag", or "/proc/net/tcp" where the former was refused; the
+	// latter counts some sockets twice while connections come and go, and then
+	// Approximate is set.
+	Source      string      `json:"source"`
+	Approximate bool        `json:"approximate,omitempty"`
+	IPv4        StateCounts `json:"ipv4"` // sockets of family AF_INET
+	IPv6        StateCounts `json:"ipv6"` // AF_INET6, those with IPv4 peers included
+	// Orphans counts full sockets without a program; FinWait2Orphans those in
+	// FIN-WAIT-2 without one, whether full or mini-socket.
+	Orphans         int64 `json:"orphans"`
+	FinWait2Orphans int64 `json:"fin_wait2_orphans"`
+	// CloseWaitUnaccepted are in CLOSE-WAIT while still in an accept queue.
+	CloseWaitUnaccepted int64      `json:"close_wait_unaccepted"`
+	Listeners           []Listener `json:"listeners"`
+	// Outbound are the connections made from here, by source address,
+	// destination address and destination port; SynSent the unanswered attempts.
+	Outbound Spread `json:"outbound"`
+	SynSent  Spread `json:"syn_sent"`
+}
+
+// StateCounts is sockets by state; the keys are the states' words, such as
+// "time_wait".
+type StateCounts map[string]int64
+
+// Of is the number of sockets in a state.
+func (c StateCounts) Of(s tcpstate.State) int64 { return c[s.Info().Word] }
+
+// Listener is one listening socket.
+type Listener struct {
+	Address string `json:"address"`
+	Port    int    `json:"port"`
+	Queue   int64  `json:"queue"` // connections that wait for accept()
+	Limit   int64  `json:"limit"` // min(backlog of listen(), somaxconn at that time)
+	SynRecv int64  `json:"syn_recv"`
+}
+
+// Spread tells how sockets spread over destinations.
+type Spread struct {
+	// Distinct is how many destinations there are; if Exact is not set then at
+	// least that many, and each count may be too high by up to Error.
+	Distinct int64    `json:"distinct"`
+	Exact    bool     `json:"exact"`
+	Error    int64    `json:"error,omitempty"`
+	Top      []Target `json:"top"` // the most used, most first
+}
+
+// Target is one destination.
+type Target struct {
+	Source      string `json:"source,omitempty"`
+	Destination string `json:"destination"`
+	Port        int    `json:"port"`
+	Sockets     int64  `json:"sockets"` // local ports in use towards it
+	TimeWait    int64  `json:"time_wait"`
+}
+
+// Sockstat is the TCP line of /proc/net/sockstat and sockstat6.
+type Sockstat struct {
+	InUse    int64 `json:"inuse"` // IPv4, of this namespace
+	InUse6   int64 `json:"inuse6"`
+	TimeWait int64 `json:"tw"`     // TIME-WAIT and FIN-WAIT-2 mini-sockets, of this namespace since 4.11
+	Orphan   int64 `json:"orphan"` // of the whole host
+	Alloc    int64 `json:"alloc"`  // of the whole host
+	MemPages int64 `json:"mem"`    // of the whole host
+}
+
+// Counters is a group of the kernel's counters by their names.
+type Counters map[string]int64
+
+// Window is how much the counters grew between two samples.
+type Window struct {
+	Seconds  float64             `json:"seconds"`
+	Increase map[string]Counters `json:"increase"`
+}
+
+// NATEvidence is one sign of address translation and where it was seen.
+type NATEvidence struct {
+	Kind  string `json:"kind"`  // "operator", "paws", "masquerade", "nat table", "conntrack", "forwarding"
+	Where string `json:"where"` // file, table or option
+	What  string `json:"what"`
+}
+
+// Gap says why a part of the snapshot is missing.
+type Gap struct {
+	Cause  sysctl.Cause `json:"cause"`
+	Detail string       `json:"detail,omitempty"`
+}
+
+// String is the cause, and the detail if there is one.
+func (g Gap) String() string {
+	if g.Detail == "" {
+		return string(g.Cause)
+	}
+	return string(g.Cause) + " (" + g.Detail + ")"
+}
+
+// With is a copy of the snapshot in which parameters have other values, as they
+// would after a change. Values for parameters that the kernel does not have are
+// recorded as asked for by origin, so that rules on vain requests see them.
+func (s *Snapshot) With(values map[sysctl.Key]sysctl.Value, origin string) *Snapshot {
+	planned := *s
+	planned.Sysctls = maps.Clone(s.Sysctls)
+	planned.Asked = slices.Clone(s.Asked)
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		if reading, ok := s.Sysctls[key]; ok && reading.Absent == "" {
+			planned.Sysctls[key] = Reading{Value: values[key]}
+		} else {
+			planned.Asked = append(planned.Asked, Assignment{Key: key, Value: values[key], File: origin})
+		}
+	}
+	return &planned
+}
+
+// SizingHost is what the kernel's own sizing of its tables depends on.
+func (s *Snapshot) SizingHost() sysctl.Host {
+	host := sysctl.Host{Release: s.Kernel, MemoryKiB: s.Host.MemoryKiB, PageSize: s.Host.PageSize}
+	// Negative: the size of the host's table, which this namespace shares
+	// (net/ipv4/sysctl_net_ipv4.c, proc_tcp_ehash_entries).
+	if n, err := s.Sysctls["net.ipv4.tcp_ehash_entries"].Value.Ints(); err == nil && len(n) == 1 {
+		host.EhashBuckets = max(n[0], -n[0])
+	}
+	return host
+}

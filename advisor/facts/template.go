@@ -1,0 +1,81 @@
+package facts
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A Template is a sentence with facts in it: "{sockets.time_wait} of
+// {net.ipv4.tcp_max_tw_buckets} are in use". Between braces stands an [Expr].
+type Template struct {
+	source string
+	texts  []string // one more than exprs
+	exprs  []Expr
+}
+
+// CompileTemplate reads a template and checks its expressions.
+func CompileTemplate(source string) (Template, error) {
+	t := Template{source: source}
+	for rest := source; ; {
+		text, after, found := strings.Cut(rest, "{")
+		t.texts = append(t.texts, text)
+		if !found {
+			return t, nil
+		}
+		inside, behind, closed := strings.Cut(after, "}")
+		if !closed {
+			return Template{}, fmt.Errorf("%q: a brace is opened and not closed", source)
+		}
+		e, err := Compile(inside)
+		if err != nil {
+			return Template{}, err
+		}
+		t.exprs = append(t.exprs, e)
+		rest = behind
+	}
+}
+
+// Needs are the facts that the template mentions.
+func (t Template) Needs() []Name {
+	var needs []Name
+	for _, e := range t.exprs {
+		needs = append(needs, e.Needs()...)
+	}
+	return needs
+}
+
+// Render fills in the facts. One that is missing shows as "unknown".
+func (t Template) Render(f Facts) string {
+	var b strings.Builder
+	for i, text := range t.texts {
+		b.WriteString(text)
+		if i < len(t.exprs) {
+			answer, missing := t.exprs[i].Eval(f)
+			if missing != nil {
+				b.WriteString("unknown")
+			} else {
+				b.WriteString(Format(answer))
+			}
+		}
+	}
+	return b.String()
+}
+
+// String is the template as written.
+func (t Template) String() string { return t.source }
+
+// Format prints a fact's content: whole numbers as they are, others with at
+// most one decimal.
+func Format(content any) string {
+	switch c := content.(type) {
+	case float64:
+		return strings.TrimSuffix(strconv.FormatFloat(c, 'f', 1, 64), ".0")
+	case bool:
+		if c {
+			return "yes"
+		}
+		return "no"
+	}
+	return fmt.Sprint(content)
+}

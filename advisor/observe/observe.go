@@ -1,0 +1,131 @@
+// Package observe looks at a host and fills a [facts.Snapshot]. What it cannot
+// see it says; only where nothing at all can be read does it fail.
+//
+// Everything under /proc is that of the calling process: one network namespace.
+package observe
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/prometheus/procfs"
+
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/sysctl"
+	"github.com/tcptune/tcptune/sysctl/conf"
+)
+
+// Options say how to look.
+type Options struct {
+	// Interval is the time between two samples of the counters; 0 for one sample.
+	Interval time.Duration
+	// BehindNAT is the operator's word that clients come through address
+	// translation.
+	BehindNAT bool
+	// Version is recorded as the program that wrote the snapshot.
+	Version string
+}
+
+// Host looks at the machine it runs on, in the network namespace of the calling
+// process. It fails if the kernel's release or the parameters cannot be read at
+// all, or if ctx ends.
+func Host(ctx context.Context, o Options) (*facts.Snapshot, error) {
+	release, err := sysctl.RunningRelease()
+	if err != nil {
+		return nil, err
+	}
+	tree, err := sysctl.Open(sysctl.DefaultRoot, release)
+	if err != nil {
+		return nil, err
+	}
+	proc, err := procfs.NewFS("/proc")
+	if err != nil {
+		return nil, err
+	}
+	s := &facts.Snapshot{Schema: facts.SchemaVersion, Version: o.Version, Kernel: release, Gaps: map[facts.Part]facts.Gap{}}
+	s.Namespace.Initial = !tree.IsChild()
+	s.Namespace.ID, _ = os.Readlink("/proc/self/ns/net")
+
+	watch := startWatch(proc)
+	if err := watch.wait(ctx, o.Interval); err != nil {
+		return nil, err
+	}
+	watch.finish(s)
+	host(s, proc)
+	parameters(s, tree)
+	files(s)
+	sockstat(s, proc)
+	if err := sockets(ctx, s); err != nil {
+		return nil, err
+	}
+	nat(s, o.BehindNAT)
+	return s, nil
+}
+
+func host(s *facts.Snapshot, proc procfs.FS) {
+	s.Host.PageSize, s.Host.CPUs = int64(os.Getpagesize()), runtime.NumCPU()
+	memory, err := proc.Meminfo()
+	if err != nil || memory.MemTotal == nil {
+		s.Gaps[facts.PartHost] = gap(err)
+		return
+	}
+	s.Host.MemoryKiB = int64(*memory.MemTotal)
+}
+
+// parameters reads the catalogue's keys, one by one: a walk over the tree would
+// read files with side effects.
+func parameters(s *facts.Snapshot, tree *sysctl.Tree) {
+	s.Sysctls = map[sysctl.Key]facts.Reading{}
+	for _, p := range sysctl.Catalogue() {
+		value, err := tree.Get(p.Key)
+		reading := facts.Reading{Value: value}
+		if err != nil {
+			reading.Absent, reading.Detail = sysctl.CauseOf(err), detailOf(err)
+		}
+		s.Sysctls[p.Key] = reading
+	}
+}
+
+func detailOf(err error) string {
+	if e := (*sysctl.Error)(nil); errors.As(err, &e) && (e.Detail != "" || e.Err == nil) {
+		return e.Detail
+	}
+	return err.Error()
+}
+
+// files records what the files that are read at boot ask of the network.
+func files(s *facts.Snapshot) {
+	s.Asked = []facts.Assignment{}
+	lines, err := conf.System("/")
+	for _, line := range lines {
+		if !strings.HasPrefix(string(line.Key), "net.") {
+			continue
+		}
+		s.Asked = append(s.Asked, facts.Assignment{Key: line.Key, Value: line.Value, File: line.File, Line: line.Number})
+	}
+	if err != nil {
+		s.Gaps[facts.PartFiles] = gap(err)
+	}
+}
+
+// gap says why something could not be read.
+func gap(err error) facts.Gap {
+	g := facts.Gap{Cause: sysctl.Failed}
+	switch {
+	case err == nil:
+		g.Detail = "the kernel's answer was incomplete"
+		return g
+	case errors.Is(err, fs.ErrNotExist):
+		g.Cause = sysctl.NotBuilt
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EPERM):
+		g.Cause = sysctl.NotPermitted
+	}
+	g.Detail = err.Error()
+	return g
+}
