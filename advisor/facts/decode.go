@@ -81,7 +81,7 @@ func (s *Snapshot) validate() error {
 	if s.Kernel.IsZero() {
 		return errors.New("no kernel release")
 	}
-	check := checker{}
+	check := validator{}
 	check.count("host.memory_kib", s.Host.MemoryKiB)
 	check.count("host.page_size", s.Host.PageSize)
 	check.count("host.cpus", int64(s.Host.CPUs))
@@ -142,32 +142,32 @@ func (s *Snapshot) validate() error {
 	return check.err
 }
 
-// A checker keeps the first thing found wrong.
-type checker struct{ err error }
+// A validator keeps the first thing found wrong.
+type validator struct{ err error }
 
-func (c *checker) fail(format string, args ...any) {
+func (c *validator) fail(format string, args ...any) {
 	if c.err == nil {
 		c.err = fmt.Errorf(format, args...)
 	}
 }
 
 // count refuses negative numbers, and those whose sums could overflow.
-func (c *checker) count(what string, n int64) {
+func (c *validator) count(what string, n int64) {
 	if n < 0 || n > 1<<62 {
 		c.fail("%.80q is %d", what, n)
 	}
 }
 
 // number lets negative ones pass: Tcp.MaxConn is -1 where there is no limit.
-func (c *checker) number(what string, n int64) { c.count(what, max(n, -n)) }
+func (c *validator) number(what string, n int64) { c.count(what, max(n, -n)) }
 
-func (c *checker) port(what string, n int) {
+func (c *validator) port(what string, n int) {
 	if n < 0 || n > 65535 {
 		c.fail("%s: %d is not a port", what, n)
 	}
 }
 
-func (c *checker) key(what string, k sysctl.Key) {
+func (c *validator) key(what string, k sysctl.Key) {
 	if parsed, err := sysctl.ParseKey(string(k)); err != nil || parsed != k {
 		c.fail("%s: %.80q is not a parameter's name", what, string(k))
 	}

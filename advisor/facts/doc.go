@@ -2,7 +2,7 @@
 //
 // A [Snapshot] is what was seen on a host: raw, and the same in memory, in JSON
 // and on another machine. [Derive] turns it into [Facts]: named, typed values
-// such as sockets.time_wait or ports.busiest.used_percent. Whatever needs a
+// such as sockets.time_wait or ports.busiest.percent. Whatever needs a
 // loop, a unit or two samples is computed there, so that a rule only compares.
 // An [Expr] is a question that one can put to Facts.
 //

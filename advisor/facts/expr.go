@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
-	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/checker"
+	"github.com/expr-lang/expr/compiler"
+	"github.com/expr-lang/expr/conf"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/types"
@@ -33,13 +36,18 @@ const maxNodes = 64
 
 // Compile reads an expression and checks its names and types against the
 // schema. The error shows the place.
-func Compile(source string) (Expr, error) { return compile(source) }
+func Compile(source string) (Expr, error) { return compile(source, nil) }
 
 // CompileCondition is Compile for an expression that must answer yes or no.
-func CompileCondition(source string) (Expr, error) { return compile(source, expr.AsBool()) }
+func CompileCondition(source string) (Expr, error) {
+	return compile(source, reflect.TypeFor[bool]())
+}
 
-func compile(source string, options ...expr.Option) (Expr, error) {
-	tree, err := parser.Parse(source)
+func compile(source string, want reflect.Type) (Expr, error) {
+	// Not expr.Compile, which parses once more and fills and empties a table of
+	// builtins for every expression; here there are none to begin with.
+	config := &conf.Config{MaxNodes: maxNodes, ShortCircuit: true}
+	tree, err := parser.ParseWithConfig(source, config)
 	if err != nil {
 		return Expr{}, explainExpr(source, err)
 	}
@@ -49,8 +57,15 @@ func compile(source string, options ...expr.Option) (Expr, error) {
 		return Expr{}, c.err
 	}
 	needs := slices.Sorted(maps.Keys(c.names))
-	options = append(options, expr.Env(environment(needs)), expr.DisableAllBuiltins(), expr.MaxNodes(maxNodes))
-	program, err := expr.Compile(source, options...)
+	config.WithEnv(environment(needs))
+	got, err := checker.Check(tree, config)
+	if err != nil {
+		return Expr{}, explainExpr(source, err)
+	}
+	if want != nil && got != want {
+		return Expr{}, caret(source, 0, fmt.Sprintf("a condition must be true or false, and this is a %v", got))
+	}
+	program, err := compiler.Compile(tree, config)
 	if err != nil {
 		return Expr{}, explainExpr(source, err)
 	}

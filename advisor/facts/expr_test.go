@@ -39,7 +39,7 @@ func TestFaultyConditionsAreRefusedWithThePlace(t *testing.T) {
 		"sockets.time_wiat > 1":           "did you mean sockets.time_wait?",
 		"net.ipv4.tcp_fin_timeot == 1":    "did you mean net.ipv4.tcp_fin_timeout?",
 		"sockets.time_wait > ":            "unexpected token EOF",
-		"sockets.time_wait":               "bool",
+		"sockets.time_wait":               "a condition must be true or false",
 		`sockets.time_wait > "many"`:      "mismatched types",
 		"len(ports.busiest.name) > 1":     "only comparisons",
 		"sockets > 1":                     "no fact is called sockets",
