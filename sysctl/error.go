@@ -54,7 +54,7 @@ func (e *Error) Error() string {
 	text := fmt.Sprintf("%s %s: %s", e.Op, e.Key, e.Cause)
 	if e.Detail != "" {
 		text += ": " + e.Detail
-	} else if e.Err != nil {
+	} else if e.Err != nil && !e.Is(fs.ErrNotExist) {
 		text += ": " + e.Err.Error()
 	}
 	return text

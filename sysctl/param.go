@@ -228,9 +228,9 @@ func (p Param) WhyAbsent(r Release, child bool) (Cause, string) {
 	case r.Before(p.Since):
 		return NotYet, fmt.Sprintf("appears in Linux %v", p.Since)
 	case child && !p.ShownInChild(r):
-		return HostWide, "belongs to the host and is not visible in this network namespace"
+		return HostWide, ""
 	case p.Module != "":
-		return ModuleMissing, fmt.Sprintf("kernel module %s is not loaded%s", p.Module, instead)
+		return ModuleMissing, p.Module + instead
 	}
 	return NotBuilt, "this kernel should have it by its release number and does not"
 }

@@ -92,11 +92,16 @@ func parameters(s *facts.Snapshot, tree *sysctl.Tree) {
 	}
 }
 
+// detailOf is what an error says beyond its cause.
 func detailOf(err error) string {
-	if e := (*sysctl.Error)(nil); errors.As(err, &e) && (e.Detail != "" || e.Err == nil) {
+	e := (*sysctl.Error)(nil)
+	switch {
+	case !errors.As(err, &e):
+		return err.Error()
+	case e.Detail != "" || e.Err == nil || errors.Is(e, fs.ErrNotExist):
 		return e.Detail
 	}
-	return err.Error()
+	return e.Err.Error()
 }
 
 // files records what the files that are read at boot ask of the network.
