@@ -1,0 +1,207 @@
+package profiles
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/sysctl"
+)
+
+// BuiltIn is the origin of the profiles inside the program.
+const BuiltIn = "built in"
+
+// Directory is where the administrator's profiles stand; one of the same name
+// replaces a built-in one.
+const Directory = "/etc/tcptune/profiles"
+
+//go:embed *.toml
+var builtIn embed.FS
+
+// Names lists the profiles that Load finds by name, sorted.
+func Names() []string {
+	var names []string
+	for _, fsys := range sources() {
+		files, _ := fs.Glob(fsys, "*.toml")
+		for _, file := range files {
+			names = append(names, strings.TrimSuffix(file, ".toml"))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// sources are where profiles are looked up, the first that has one wins.
+func sources() []fs.FS { return []fs.FS{os.DirFS(Directory), builtIn} }
+
+// Load reads a profile: by its name or, if it contains a slash or ends in
+// ".toml", from a file. Its error names the file and line.
+func Load(name string) (Profile, error) { return load(name, nil) }
+
+func load(name string, heirs []string) (Profile, error) {
+	if slices.Contains(heirs, name) {
+		return Profile{}, fmt.Errorf("profile %s extends itself, by way of %s", name, strings.Join(heirs, ", "))
+	}
+	text, origin, err := find(name)
+	if err != nil {
+		return Profile{}, err
+	}
+	p, err := parse(string(text), strings.TrimSuffix(filepath.Base(name), ".toml"))
+	if err != nil {
+		return Profile{}, fmt.Errorf("profile %s: %w", origin, err)
+	}
+	p.Origin = origin
+	if p.Extends == "" {
+		return p, nil
+	}
+	base, err := load(p.Extends, append(heirs, name))
+	if err != nil {
+		return Profile{}, fmt.Errorf("profile %s: extends: %w", origin, err)
+	}
+	for _, want := range p.Wants {
+		base.Wants = slices.DeleteFunc(base.Wants, func(w Want) bool { return w.Key == want.Key })
+	}
+	p.Wants = append(base.Wants, p.Wants...)
+	p.Cautions = append(base.Cautions, p.Cautions...)
+	return p, nil
+}
+
+func find(name string) (text []byte, origin string, err error) {
+	if strings.Contains(name, "/") || strings.HasSuffix(name, ".toml") {
+		text, err = os.ReadFile(name)
+		return text, name, err
+	}
+	for _, fsys := range sources() {
+		text, err = fs.ReadFile(fsys, name+".toml")
+		switch {
+		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid):
+			continue
+		case fsys == fs.FS(builtIn):
+			return text, BuiltIn, err
+		}
+		return text, filepath.Join(Directory, name+".toml"), err
+	}
+	return nil, "", fmt.Errorf("no profile is called %q; there are %s", name, strings.Join(Names(), ", "))
+}
+
+// document is a profile's file.
+type document struct {
+	Summary  string   `toml:"summary"`
+	Extends  string   `toml:"extends,omitempty"`
+	Suits    []string `toml:"suits,omitempty"`
+	Cautions []string `toml:"cautions,omitempty"`
+	Wants    []want   `toml:"want"`
+}
+
+type want struct {
+	Key     string `toml:"key"`
+	AtLeast any    `toml:"at_least,omitempty"`
+	AtMost  any    `toml:"at_most,omitempty"`
+	Exactly any    `toml:"exactly,omitempty"`
+	Kernels string `toml:"kernels,omitempty"`
+	Why     string `toml:"why"`
+}
+
+func parse(text, name string) (Profile, error) {
+	var doc document
+	meta, err := toml.Decode(text, &doc)
+	if err != nil {
+		return Profile{}, err
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		key := unknown[0]
+		return Profile{}, fmt.Errorf("line %d: unknown key %q", lineOf(text, key[len(key)-1], 0), key)
+	}
+	if strings.TrimSpace(doc.Summary) == "" {
+		return Profile{}, errors.New("summary is missing or empty")
+	}
+	p := Profile{Name: name, Summary: doc.Summary, Extends: doc.Extends, Suits: doc.Suits, Cautions: doc.Cautions}
+	for i, w := range doc.Wants {
+		parsed, err := w.parse()
+		if err == nil && slices.ContainsFunc(p.Wants, func(o Want) bool { return o.Key == parsed.Key && o.Kernels == parsed.Kernels }) {
+			err = errors.New("is wanted twice")
+		}
+		if err != nil {
+			return Profile{}, fmt.Errorf("line %d: %s: %w", lineOf(text, "[[want]]", i), w.Key, err)
+		}
+		parsed.Profile = name
+		p.Wants = append(p.Wants, parsed)
+	}
+	return p, nil
+}
+
+func (w want) parse() (Want, error) {
+	parsed := Want{Why: strings.TrimSpace(w.Why)}
+	var err error
+	if parsed.Key, err = sysctl.ParseKey(w.Key); err != nil {
+		return Want{}, err
+	}
+	param, known := sysctl.Lookup(parsed.Key)
+	if !known {
+		return Want{}, errors.New("is not a parameter that tcptune knows, and it sets no others")
+	}
+	if param.ReadOnly {
+		return Want{}, errors.New("is read-only")
+	}
+	if parsed.Why == "" {
+		return Want{}, errors.New("why is missing or empty")
+	}
+	if parsed.Kernels, err = sysctl.ParseReleases(w.Kernels); err != nil {
+		return Want{}, err
+	}
+	var content any
+	for _, c := range []struct {
+		bound   Bound
+		content any
+	}{{AtLeast, w.AtLeast}, {AtMost, w.AtMost}, {Exactly, w.Exactly}} {
+		if c.content == nil {
+			continue
+		}
+		if content != nil {
+			return Want{}, errors.New("say one of at_least, at_most, exactly")
+		}
+		parsed.Bound, content = c.bound, c.content
+	}
+	switch {
+	case content == nil:
+		return Want{}, errors.New("say one of at_least, at_most, exactly")
+	case param.Type != sysctl.Number && param.Type != sysctl.Vector:
+		return Want{}, fmt.Errorf("profiles hold numbers, and this is a %s", param.Type)
+	case param.Type != sysctl.Number && parsed.Bound != Exactly:
+		return Want{}, errors.New("several numbers can only be wanted exactly")
+	}
+	if parsed.Fields, err = facts.CompileFields(content); err != nil {
+		return Want{}, err
+	}
+	if len(parsed.Fields) != max(1, param.Fields) {
+		return Want{}, fmt.Errorf("takes %d numbers, not %d", max(1, param.Fields), len(parsed.Fields))
+	}
+	if value, missing := facts.EvalFields(parsed.Fields, facts.Facts{}); missing == nil {
+		if err := param.CheckSane(value); err != nil {
+			return Want{}, err
+		}
+	}
+	return parsed, nil
+}
+
+// lineOf is the line of the n-th occurrence of a text, counted from 1; the
+// decoder does not tell where a key was.
+func lineOf(text, needle string, n int) int {
+	for i, line := range strings.Split(text, "\n") {
+		if strings.Contains(line, needle) {
+			if n == 0 {
+				return i + 1
+			}
+			n--
+		}
+	}
+	return 1
+}

@@ -1,0 +1,94 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tcptune/tcptune/advisor/facts"
+)
+
+// Verdict is a rule's answer.
+type Verdict string
+
+const (
+	Fires         Verdict = "fires"
+	Silent        Verdict = "silent"
+	Inconclusive  Verdict = "inconclusive"   // evidence is out of sight
+	NotApplicable Verdict = "not applicable" // what it speaks of does not exist here
+)
+
+// A Judgement is a verdict and what it rests on.
+type Judgement struct {
+	Verdict Verdict
+	// Evidence names the facts of the conditions that hold, when it fires.
+	Evidence []facts.Name
+	// FromTotals: it fires on counts since boot alone, so what it saw may be over.
+	FromTotals bool
+	// Missing says what was not to be had, when it is inconclusive.
+	Missing []facts.Missing
+	// Reason says why it is not applicable.
+	Reason string
+}
+
+// Judge asks the rule's conditions in Kleene's logic: one that is false decides
+// When whatever else is unknown, one that is true decides Any. A condition on
+// something that does not exist is false.
+func (r Rule) Judge(f facts.Facts) Judgement {
+	if !r.Kernels.Contains(f.Kernel) {
+		return Judgement{Verdict: NotApplicable, Reason: fmt.Sprintf("concerns Linux %v", r.Kernels)}
+	}
+	when, any := ask(f, r.When), ask(f, r.Any)
+	noneHolds := len(r.Any) > 0 && len(any.held) == 0 && len(any.unknown) == 0
+	switch {
+	case when.denied > 0 || noneHolds && any.denied > 0:
+		return Judgement{Verdict: Silent}
+	case len(when.absent) > 0 || noneHolds:
+		return Judgement{Verdict: NotApplicable, Reason: append(when.absent, any.absent...)[0].String()}
+	case len(when.unknown) > 0 || len(r.Any) > 0 && len(any.held) == 0:
+		return Judgement{Verdict: Inconclusive, Missing: append(when.unknown, any.unknown...)}
+	}
+	j := Judgement{Verdict: Fires}
+	anyFresh := len(r.Any) == 0
+	for _, e := range append(when.held, any.held...) {
+		for _, name := range e.Needs() {
+			if !slices.Contains(j.Evidence, name) {
+				j.Evidence = append(j.Evidence, name)
+			}
+		}
+	}
+	for _, e := range any.held {
+		anyFresh = anyFresh || !restsOnTotals(f, e)
+	}
+	j.FromTotals = !anyFresh || slices.ContainsFunc(when.held, func(e facts.Expr) bool { return restsOnTotals(f, e) })
+	return j
+}
+
+func restsOnTotals(f facts.Facts, e facts.Expr) bool {
+	return slices.ContainsFunc(e.Needs(), func(n facts.Name) bool { return f.Get(n).Source == facts.SinceBoot })
+}
+
+// answers sorts a list of conditions by what came of them.
+type answers struct {
+	held    []facts.Expr
+	denied  int
+	absent  []facts.Missing // of conditions on things that do not exist
+	unknown []facts.Missing
+}
+
+func ask(f facts.Facts, conditions []facts.Expr) answers {
+	var a answers
+	for _, e := range conditions {
+		answer, missing := e.Eval(f)
+		switch {
+		case missing != nil && missing[0].Cause.Definitive():
+			a.absent = append(a.absent, missing[0])
+		case missing != nil:
+			a.unknown = append(a.unknown, missing...)
+		case answer == true:
+			a.held = append(a.held, e)
+		default:
+			a.denied++
+		}
+	}
+	return a
+}

@@ -1,0 +1,247 @@
+package rules
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/sysctl"
+)
+
+// BuiltIn is the origin of the rules inside the program.
+const BuiltIn = "built in"
+
+//go:embed */*.toml
+var builtIn embed.FS
+
+// A Set is rules by name.
+type Set struct{ byName map[string]Rule }
+
+// Builtin loads the rules inside the program.
+func Builtin() (Set, error) {
+	set := Set{byName: map[string]Rule{}}
+	return set, set.Add(builtIn, BuiltIn)
+}
+
+// Add reads every *.toml file below the root of fsys, in folders or not. A rule
+// whose name is there already is replaced. origin names the root in errors and
+// listings. All faulty files are reported, and the set then holds what it held.
+func (s *Set) Add(fsys fs.FS, origin string) error {
+	added := map[string]Rule{}
+	var faults []error
+	err := fs.WalkDir(fsys, ".", func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path.Ext(file) != ".toml" {
+			return err
+		}
+		text, err := fs.ReadFile(fsys, file)
+		if err != nil {
+			return err
+		}
+		where := path.Join(origin, file)
+		rule, err := parse(string(text), where)
+		if err == nil && origin != BuiltIn {
+			_, err = rule.Examples() // those of built-in rules are tested beforehand
+		}
+		if err != nil {
+			faults = append(faults, fmt.Errorf("rule file %s: %w", where, err))
+			return nil
+		}
+		rule.Name = strings.TrimSuffix(file, ".toml")
+		added[rule.Name] = rule
+		return nil
+	})
+	if err := errors.Join(append(faults, err)...); err != nil {
+		return err
+	}
+	maps.Copy(s.byName, added)
+	for _, rule := range added {
+		for _, other := range rule.RedundantWith {
+			if _, known := s.byName[other]; !known {
+				return fmt.Errorf("rule file %s: redundant_with names %q, and there is no such rule", rule.Origin, other)
+			}
+		}
+	}
+	return nil
+}
+
+// All lists the rules by name.
+func (s Set) All() []Rule {
+	all := make([]Rule, 0, len(s.byName))
+	for _, name := range slices.Sorted(maps.Keys(s.byName)) {
+		all = append(all, s.byName[name])
+	}
+	return all
+}
+
+// Get finds a rule by its name.
+func (s Set) Get(name string) (Rule, bool) {
+	r, ok := s.byName[name]
+	return r, ok
+}
+
+// Without is the set less the rules whose names match one of the patterns
+// (path.Match), as in "timewait/*". A pattern that matches none is an error.
+func (s Set) Without(patterns []string) (Set, error) {
+	rest := Set{byName: maps.Clone(s.byName)}
+	for _, pattern := range patterns {
+		hit := false
+		for name := range s.byName {
+			ok, err := path.Match(pattern, name)
+			if err != nil {
+				return Set{}, fmt.Errorf("pattern %q: %w", pattern, err)
+			}
+			if ok {
+				hit = true
+				delete(rest.byName, name)
+			}
+		}
+		if !hit {
+			return Set{}, fmt.Errorf("no rule is called %q", pattern)
+		}
+	}
+	return rest, nil
+}
+
+// document is a rule's file up to its examples. What is below Suggest is free in
+// form; everything else is checked strictly.
+type document struct {
+	Title         string         `toml:"title"`
+	Severity      string         `toml:"severity"`
+	Kernels       string         `toml:"kernels"`
+	When          []string       `toml:"when"`
+	Any           []string       `toml:"any"`
+	Message       string         `toml:"message"`
+	Why           string         `toml:"why"`
+	Fix           string         `toml:"fix"`
+	Suggest       map[string]any `toml:"suggest"`
+	RedundantWith []string       `toml:"redundant_with"`
+	References    []string       `toml:"references"`
+}
+
+// exampleMark begins the first example, and with it the part of the file that
+// only tests and readers need; a check of a host does not decode it.
+const exampleMark = "\n[[example]]"
+
+func parse(text, where string) (Rule, error) {
+	head, _, _ := strings.Cut(text, exampleMark)
+	var doc document
+	if err := decode(head, &doc, "suggest"); err != nil {
+		return Rule{}, err
+	}
+	p := parser{text: text}
+	r := Rule{Origin: where, Title: doc.Title, Why: strings.TrimSpace(doc.Why), Fix: strings.TrimSpace(doc.Fix),
+		RedundantWith: doc.RedundantWith, References: doc.References, text: text}
+	p.require("title", doc.Title)
+	p.require("message", doc.Message)
+	p.require("why", doc.Why)
+	p.require("fix", doc.Fix)
+	if len(doc.References) == 0 {
+		p.fail("references", errors.New("a rule needs at least one source"))
+	}
+	if len(doc.When)+len(doc.Any) == 0 {
+		p.fail("", errors.New("a rule needs conditions: when = [...] or any = [...]"))
+	}
+	var err error
+	r.Severity, err = ParseSeverity(doc.Severity)
+	p.fail("severity", err)
+	r.Kernels, err = sysctl.ParseReleases(doc.Kernels)
+	p.fail("kernels", err)
+	r.When = p.conditions(doc.When)
+	r.Any = p.conditions(doc.Any)
+	r.Message, err = facts.CompileTemplate(doc.Message)
+	p.fail("message", err)
+	r.Suggest = p.suggestions(doc.Suggest)
+	return r, p.err
+}
+
+// decode reads TOML strictly: a key that the form does not have is an error,
+// but for those below the free ones.
+func decode(text string, into any, free ...string) error {
+	meta, err := toml.Decode(text, into)
+	if err != nil {
+		return err
+	}
+	for _, key := range meta.Undecoded() {
+		isFree := slices.ContainsFunc(key[:len(key)-1], func(part string) bool { return slices.Contains(free, part) })
+		if !isFree {
+			return fmt.Errorf("line %d: unknown key %q", lineOf(text, key[len(key)-1]), key)
+		}
+	}
+	return nil
+}
+
+// A parser keeps the first fault and its line.
+type parser struct {
+	text string
+	err  error
+}
+
+// fail records a fault at the line where the needle stands.
+func (p *parser) fail(needle string, err error) {
+	if err == nil || p.err != nil {
+		return
+	}
+	p.err = err
+	if needle != "" {
+		p.err = fmt.Errorf("line %d: %w", lineOf(p.text, needle), err)
+	}
+}
+
+func (p *parser) require(key, content string) {
+	if strings.TrimSpace(content) == "" {
+		p.fail("", fmt.Errorf("%s is missing or empty", key))
+	}
+}
+
+func (p *parser) conditions(sources []string) []facts.Expr {
+	var exprs []facts.Expr
+	for _, source := range sources {
+		e, err := facts.CompileCondition(source)
+		p.fail(source, err)
+		exprs = append(exprs, e)
+	}
+	return exprs
+}
+
+func (p *parser) suggestions(tree map[string]any) []Suggestion {
+	flat := facts.Flatten(tree)
+	var suggestions []Suggestion
+	for _, name := range slices.Sorted(maps.Keys(flat)) {
+		param, known := sysctl.Lookup(sysctl.Key(name))
+		if !known {
+			p.fail(string(name), fmt.Errorf("suggest: no parameter is called %s", name))
+			continue
+		}
+		fields, err := facts.CompileFields(flat[name])
+		if err == nil && max(1, param.Fields) != len(fields) {
+			err = fmt.Errorf("suggest: %s takes %d numbers", name, max(1, param.Fields))
+		}
+		p.fail(string(name), err)
+		suggestions = append(suggestions, Suggestion{param.Key, fields})
+	}
+	return suggestions
+}
+
+// lineOf is the line on which a text first stands, counted from 1; the decoder
+// does not tell where a key was.
+func lineOf(text, needle string) int { return nthLine(text, needle, 0) }
+
+func nthLine(text, needle string, n int) int {
+	for i, line := range strings.Split(text, "\n") {
+		if strings.Contains(line, needle) {
+			if n == 0 {
+				return i + 1
+			}
+			n--
+		}
+	}
+	return 1
+}

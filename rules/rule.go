@@ -1,0 +1,48 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/sysctl"
+)
+
+// A Rule is one thing that can be wrong.
+type Rule struct {
+	Name     string
+	Origin   string // the file it was read from, below "built in" for those in the program
+	Title    string
+	Severity Severity
+	// Kernels limits the rule to those on which it is true.
+	Kernels sysctl.Releases
+	// When lists conditions all of which must hold; Any, conditions of which one
+	// must, if there are any.
+	When, Any []facts.Expr
+	Message   facts.Template // one sentence, with the number and the limit
+	Why       string         // what happens, and what the parameter really does
+	Fix       string         // what to do, and what not
+	Suggest   []Suggestion
+	// RedundantWith names rules whose finding says all that this one would.
+	RedundantWith []string
+	References    []string
+
+	text string // of its file, for the examples
+}
+
+// A Suggestion is a parameter's better value, a number or several.
+type Suggestion struct {
+	Key    sysctl.Key
+	Fields []facts.Expr
+}
+
+// IsBuiltIn reports whether the rule is one of the program's own.
+func (r Rule) IsBuiltIn() bool { return strings.HasPrefix(r.Origin, BuiltIn+"/") }
+
+// Needs are the facts on which the rule's judgement rests.
+func (r Rule) Needs() []facts.Name {
+	var needs []facts.Name
+	for _, e := range append(append([]facts.Expr{}, r.When...), r.Any...) {
+		needs = append(needs, e.Needs()...)
+	}
+	return needs
+}
