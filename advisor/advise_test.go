@@ -1,0 +1,199 @@
+package advisor_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/facts/factstest"
+	"github.com/tcptune/tcptune/profiles"
+	"github.com/tcptune/tcptune/rules"
+	"github.com/tcptune/tcptune/sysctl"
+)
+
+func builtin(t testing.TB) rules.Set {
+	t.Helper()
+	set, err := rules.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// found lists the findings as "severity rule".
+func found(r advisor.Report) []string {
+	var names []string
+	for _, f := range r.Findings {
+		names = append(names, string(f.Severity)+" "+f.Rule)
+	}
+	return names
+}
+
+// The operator's table and settings, judged on three kernels.
+func TestBusyServerOnThreeKernels(t *testing.T) {
+	common := []string{"info finwait/fin-timeout-is-not-time-wait", "info orphan/waiting-for-vanished-peers",
+		"info synrecv/many-half-open", "info timewait/reuse-everywhere"}
+	for kernel, want := range map[string][]string{
+		"3.10.108": append([]string{"warning closewait/not-closed-by-program", "warning timewait/recycle"}, common...),
+		"4.11.0":   append([]string{"error timewait/recycle-breaks-every-client", "warning closewait/not-closed-by-program"}, common...),
+		"6.12.95":  append([]string{"warning closewait/not-closed-by-program", "warning timewait/recycle-no-longer-exists"}, common...),
+	} {
+		r := advisor.Advise(factstest.BusyServer(kernel), builtin(t), nil)
+		if diff := cmp.Diff(want, found(r)); diff != "" {
+			t.Errorf("on Linux %s:\n%s", kernel, diff)
+		}
+		for _, f := range r.Findings {
+			if strings.HasPrefix(f.Rule, "closewait/") && len(f.Suggest) > 0 {
+				t.Errorf("on Linux %s: CLOSE-WAIT is the program's fault, and %v is suggested", kernel, f.Suggest)
+			}
+		}
+	}
+}
+
+// 7,314 half-open connections are a flood, an overload or nothing, and only the
+// counters can tell.
+func TestHalfOpenConnectionsAreJudgedByTheCounters(t *testing.T) {
+	for name, c := range map[string]struct {
+		counters facts.Counters
+		want     string
+	}{
+		"nobody is turned away": {facts.Counters{}, "info synrecv/many-half-open"},
+		"cookies do not return": {facts.Counters{"SyncookiesSent": 500_000, "SyncookiesRecv": 900, "TCPReqQFullDoCookies": 500_000}, "warning synrecv/flood"},
+		"cookies return":        {facts.Counters{"SyncookiesSent": 500_000, "SyncookiesRecv": 470_000, "TCPReqQFullDoCookies": 500_000}, "warning synrecv/overload"},
+	} {
+		s := factstest.BusyServer("6.12.95")
+		s.Window = &facts.Window{Seconds: 5, Increase: map[string]facts.Counters{"TcpExt": c.counters, "Tcp": {}}}
+		names := slices.DeleteFunc(found(advisor.Advise(s, builtin(t), nil)), func(n string) bool { return !strings.Contains(n, " synrecv/") })
+		if diff := cmp.Diff([]string{c.want}, names); diff != "" {
+			t.Errorf("%s:\n%s", name, diff)
+		}
+	}
+}
+
+func TestTotalsSinceBootLowerConfidence(t *testing.T) {
+	s := factstest.Healthy("6.12")
+	s.Counters["TcpExt"]["TCPTimeWaitOverflow"] = 100_000
+	r := advisor.Advise(s, builtin(t), nil)
+	i := slices.IndexFunc(r.Findings, func(f advisor.Finding) bool { return f.Rule == "timewait/overflow" })
+	if i < 0 {
+		t.Fatalf("no finding of the overflow: %v", found(r))
+	}
+	if r.Findings[i].Confidence != advisor.SinceBootOnly {
+		t.Errorf("confidence is %q", r.Findings[i].Confidence)
+	}
+	// Within a window, what happens now is certain, and what is over is gone.
+	s.Window = &facts.Window{Seconds: 5, Increase: map[string]facts.Counters{"TcpExt": {"TCPTimeWaitOverflow": 1000}}}
+	r = advisor.Advise(s, builtin(t), nil)
+	if i := slices.IndexFunc(r.Findings, func(f advisor.Finding) bool { return f.Rule == "timewait/overflow" }); i < 0 || r.Findings[i].Confidence != advisor.Certain {
+		t.Errorf("within a window: %v", found(r))
+	}
+	s.Window.Increase["TcpExt"] = facts.Counters{}
+	if names := found(advisor.Advise(s, builtin(t), nil)); len(names) != 0 {
+		t.Errorf("an overflow of long ago, and nothing within the window: %v", names)
+	}
+}
+
+func TestRedundantFindingsYield(t *testing.T) {
+	set := builtin(t)
+	if err := set.Add(fstest.MapFS{"a/cause.toml": file("sockets.established > 1", ""), "a/consequence.toml": file("sockets.established > 2", "a/cause")}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	r := advisor.Advise(factstest.Healthy("6.12"), set, nil)
+	if diff := cmp.Diff([]string{"warning a/cause"}, found(r)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]advisor.Redundant{{Rule: "a/consequence", By: "a/cause"}}, r.Redundant); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func file(condition, redundantWith string) *fstest.MapFile {
+	text := `title = "t"
+severity = "warning"
+when = ["` + condition + `"]
+message = "m"
+why = "w"
+fix = "f"
+references = ["r"]
+`
+	if redundantWith != "" {
+		text += `redundant_with = ["` + redundantWith + `"]` + "\n"
+	}
+	return &fstest.MapFile{Data: []byte(text)}
+}
+
+// Nothing that cannot be seen passes for right.
+func TestWhatCannotBeSeenIsInconclusive(t *testing.T) {
+	s := factstest.Healthy("6.12")
+	s.Sockets = nil
+	s.Gaps[facts.PartSockets] = facts.Gap{Cause: sysctl.NotPermitted, Detail: "seccomp"}
+	s.Sysctls["net.ipv4.tcp_max_orphans"] = facts.Reading{Absent: sysctl.HostWide}
+	r := advisor.Advise(s, builtin(t), nil)
+	missing := map[string]string{}
+	for _, i := range r.Inconclusive {
+		missing[i.Rule] = strings.Join(i.Missing, "; ")
+	}
+	for rule, want := range map[string]string{
+		"closewait/not-closed-by-program": "sockets.close_wait: not permitted (seccomp)",
+		"orphan/near-limit":               "net.ipv4.tcp_max_orphans: host-wide, not visible in this namespace",
+		"listen/queue-full":               "listeners.full: not permitted (seccomp)",
+	} {
+		if !strings.Contains(missing[rule], want) {
+			t.Errorf("%s misses %q, want %q", rule, missing[rule], want)
+		}
+	}
+	for _, n := range r.NotApplicable {
+		if strings.HasPrefix(n.Rule, "conntrack/") && !strings.Contains(n.Reason, "module not loaded") && !strings.Contains(n.Reason, "concerns Linux") {
+			t.Errorf("%s is not applicable: %s", n.Rule, n.Reason)
+		}
+	}
+	if !slices.ContainsFunc(r.NotApplicable, func(n advisor.NotApplicable) bool { return n.Rule == "conntrack/nearly-full" }) {
+		t.Error("a conntrack rule has an opinion without conntrack")
+	}
+}
+
+func TestRecommendationIsTheSameTwiceAndEndsTheFindings(t *testing.T) {
+	s := factstest.BusyServer("4.11.0")
+	highconn, err := profiles.Load("highconn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	recommend := func() profiles.Profile {
+		p, err := advisor.Recommend(advisor.Advise(s, builtin(t), &highconn), &highconn, highconn.Goals(s, facts.Derive(s)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := recommend()
+	first, _ := profiles.Encode(p, "h")
+	second, _ := profiles.Encode(recommend(), "h")
+	if diff := cmp.Diff(string(first), string(second)); diff != "" {
+		t.Errorf("two runs differ:\n%s", diff)
+	}
+	plan := advisor.MakePlan(s, builtin(t), p)
+	if len(plan.Worse) > 0 {
+		t.Errorf("the recommendation brings in %s", plan.Worse[0].Rule)
+	}
+	after := map[sysctl.Key]sysctl.Value{}
+	for _, step := range plan.Steps {
+		after[step.Key] = step.To
+	}
+	for _, f := range advisor.Advise(s.With(after, "plan"), builtin(t), nil).Findings {
+		for _, suggestion := range f.Suggest {
+			t.Errorf("after the recommendation %s still suggests %v", f.Rule, suggestion)
+		}
+	}
+}
+
+func BenchmarkAdvise(b *testing.B) {
+	s, set := factstest.BusyServer("6.12.95"), builtin(b)
+	for b.Loop() {
+		advisor.Advise(s, set, nil)
+	}
+}

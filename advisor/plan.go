@@ -1,0 +1,98 @@
+package advisor
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/profiles"
+	"github.com/tcptune/tcptune/rules"
+	"github.com/tcptune/tcptune/sysctl"
+	"github.com/tcptune/tcptune/sysctl/change"
+)
+
+// A Plan is what applying a profile to a host would do.
+type Plan struct {
+	Profile string          `json:"profile"`
+	Steps   []Step          `json:"changes"`
+	Met     int             `json:"met"` // wants that hold already
+	Skipped []SkippedWant   `json:"skipped"`
+	Goals   []profiles.Goal `json:"-"`
+	// Worse lists the warnings and errors that the planned state would bring in.
+	// A plan that brings in an error must not be applied.
+	Worse []Finding `json:"worse"`
+}
+
+// A Step is one change, and when it acts.
+type Step struct {
+	change.Change
+	Acts string `json:"acts"`
+	// Listeners names those that keep their old limit until their program calls
+	// listen() again.
+	Listeners []string `json:"listeners,omitempty"`
+}
+
+// Changes is the plan as a transaction takes it.
+func (p Plan) Changes() change.Set {
+	set := make(change.Set, len(p.Steps))
+	for i, step := range p.Steps {
+		set[i] = step.Change
+	}
+	return set
+}
+
+// MakePlan computes what it takes to bring a host to a profile, and judges the
+// state that would result.
+func MakePlan(s *facts.Snapshot, set rules.Set, profile profiles.Profile) Plan {
+	f := facts.Derive(s)
+	plan := Plan{Profile: profile.Name, Steps: []Step{}, Skipped: []SkippedWant{}, Worse: []Finding{}, Goals: profile.Goals(s, f)}
+	planned := map[sysctl.Key]sysctl.Value{}
+	for _, goal := range plan.Goals {
+		switch {
+		case goal.Skip != nil:
+			plan.Skipped = append(plan.Skipped, SkippedWant{goal.Key, goal.Skip.String()})
+		case goal.Met:
+			plan.Met++
+		default:
+			planned[goal.Key] = goal.Value
+			plan.Steps = append(plan.Steps, step(s, goal))
+		}
+	}
+	plan.Worse = worse(Advise(s, set, nil), Advise(s.With(planned, "the plan"), set, nil))
+	return plan
+}
+
+func step(s *facts.Snapshot, goal profiles.Goal) Step {
+	param, _ := sysctl.Lookup(goal.Key)
+	st := Step{Change: change.Change{Key: goal.Key, From: goal.Current, To: goal.Value, Because: goal.Why}, Acts: string(param.Acts)}
+	if param.Acts == sysctl.ActsListen && s.Sockets != nil {
+		for _, l := range s.Sockets.Listeners {
+			st.Listeners = append(st.Listeners, fmt.Sprintf("%s (limit %d)", l.Endpoint(), l.Limit))
+		}
+		slices.Sort(st.Listeners)
+		st.Listeners = slices.Compact(st.Listeners)
+	}
+	return st
+}
+
+// Forbidden is the first error that the planned state would bring in.
+func (p Plan) Forbidden() (Finding, bool) {
+	for _, f := range p.Worse {
+		if f.Severity == rules.Error {
+			return f, true
+		}
+	}
+	return Finding{}, false
+}
+
+// worse are the warnings and errors of the second report that are not in the
+// first.
+func worse(now, then Report) []Finding {
+	added := []Finding{}
+	for _, f := range then.Findings {
+		if f.Severity.AtLeast(rules.Warning) && !slices.ContainsFunc(now.Findings, func(o Finding) bool { return o.Rule == f.Rule }) {
+			added = append(added, f)
+		}
+	}
+	return added
+}

@@ -1,0 +1,169 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/profiles"
+	"github.com/tcptune/tcptune/sysctl"
+	"github.com/tcptune/tcptune/sysctl/change"
+)
+
+// Plan writes what a plan would change.
+func (t Text) Plan(w io.Writer, plan advisor.Plan) error {
+	p := t.printer(w)
+	p.raw(p.bold("PLAN") + "  " + Safe(fmt.Sprintf("profile %s: %s, %d as wanted already, %d not to be had here", plan.Profile, count(len(plan.Steps), "change"), plan.Met, len(plan.Skipped))))
+	for _, s := range plan.Steps {
+		p.raw("")
+		p.raw("  " + p.bold(string(s.Key)) + "  " + Safe(spaced(s.From)+" -> "+spaced(s.To)))
+		p.field("because", s.Because)
+		acts := s.Acts
+		if len(s.Listeners) > 0 {
+			acts += "; until then these keep their limit: " + strings.Join(s.Listeners, ", ")
+		}
+		p.field("acts", acts)
+	}
+	p.skipped(plan.Skipped)
+	if len(plan.Worse) > 0 {
+		p.section("THIS WOULD BRING IN", count(len(plan.Worse), "finding"))
+	}
+	for _, f := range plan.Worse {
+		p.finding(f)
+	}
+	return p.err
+}
+
+func (p *printer) skipped(skipped []advisor.SkippedWant) {
+	if len(skipped) == 0 {
+		return
+	}
+	p.section("NOT TO BE HAD HERE", "")
+	for _, s := range skipped {
+		p.field(string(s.Key), s.Reason)
+	}
+}
+
+// Profile writes a profile and what it comes to on a host.
+func (t Text) Profile(w io.Writer, profile profiles.Profile, goals []profiles.Goal) error {
+	p := t.printer(w)
+	p.raw(p.bold(profile.Name) + "  (" + Safe(profile.Origin) + ")")
+	p.field("for", profile.Summary)
+	if profile.Extends != "" {
+		p.field("extends", profile.Extends)
+	}
+	if len(profile.Suits) > 0 {
+		p.field("suits", strings.Join(profile.Suits, ", "))
+	}
+	for _, caution := range profile.Cautions {
+		p.field("caution", caution)
+	}
+	for _, g := range goals {
+		p.raw("")
+		p.raw("  " + p.bold(string(g.Key)) + "  " + Safe(g.Want.String()))
+		p.field("why", g.Why)
+		switch {
+		case g.Skip != nil:
+			p.field("here", "not to be had: "+g.Skip.String())
+		case g.Met:
+			p.field("here", spaced(g.Current)+", as wanted")
+		default:
+			p.field("here", spaced(g.Current)+" -> "+spaced(g.Value))
+		}
+	}
+	return p.err
+}
+
+// Applied writes what an apply did.
+func (t Text) Applied(w io.Writer, r change.Result) error {
+	p := t.printer(w)
+	p.raw("")
+	if r.ID == "" {
+		p.line("Nothing to change: everything that can be had here is as wanted.")
+		return p.err
+	}
+	p.line("Applied: %s written and read back.", count(len(r.Written), "parameter"))
+	p.file(r.DropIn)
+	p.line("'tcptune rollback' takes this back (transaction %s).", r.ID)
+	return p.err
+}
+
+// RolledBack writes what a rollback did.
+func (t Text) RolledBack(w io.Writer, r change.Result) error {
+	p := t.printer(w)
+	if r.Rebooted {
+		p.line("Transaction %s is of an earlier boot: its values ended with it.", r.ID)
+	} else {
+		p.line("Rolled back transaction %s: %s restored.", r.ID, count(len(r.Restored), "parameter"))
+	}
+	for _, c := range r.Restored {
+		p.field("restored", fmt.Sprintf("%s = %s (was %s)", c.Key, spaced(c.From), spaced(c.To)))
+	}
+	for _, c := range r.Same {
+		p.field("same", fmt.Sprintf("%s = %s already", c.Key, spaced(c.From)))
+	}
+	for _, l := range r.Left {
+		p.field("left", fmt.Sprintf("%s = %s, not put back to %s: %s", l.Key, spaced(l.Found), spaced(l.Wanted), l.Why))
+	}
+	p.file(r.DropIn)
+	return p.err
+}
+
+func (p *printer) file(f *change.FileResult) {
+	if f == nil {
+		return
+	}
+	text := fmt.Sprintf("Drop-in %s: %s", f.Path, f.Outcome)
+	if f.Why != "" {
+		text += ", " + f.Why
+	}
+	p.line("%s.", text)
+}
+
+// History writes the journal, newest first. Here tells which transactions are of
+// this boot and network namespace.
+func (t Text) History(w io.Writer, records []change.Record, here change.Identity) error {
+	p := t.printer(w)
+	if len(records) == 0 {
+		p.line("Nothing was applied so far.")
+		return p.err
+	}
+	rows := [][]string{{"transaction", "state", "profile", "by", "where", "what"}}
+	for _, r := range records {
+		if r.Damaged != nil {
+			rows = append(rows, []string{r.ID, "damaged", "", "", "", r.Damaged.Error()})
+			continue
+		}
+		by := r.By.Login
+		if by == "" {
+			by = r.By.Sudo
+		}
+		if by == "" {
+			by = fmt.Sprintf("uid %d", r.By.UID)
+		}
+		what := count(len(r.Changes), "change")
+		if r.DropIn != nil {
+			what += ", drop-in " + r.DropIn.Path
+		}
+		if r.Reason != "" {
+			what += ": " + r.Reason
+		}
+		where := "here"
+		if r.Boot != here.Boot {
+			where = "earlier boot"
+		} else if !r.Namespace.Same(here.Namespace) {
+			where = r.Namespace.String()
+		}
+		rows = append(rows, []string{r.ID, string(r.State), r.Profile, by, where, what})
+	}
+	return t.Table(w, rows)
+}
+
+// spaced prints a value with single blanks, or says that it is empty.
+func spaced(v sysctl.Value) string {
+	if len(v.Fields()) == 0 {
+		return "(empty)"
+	}
+	return strings.Join(v.Fields(), " ")
+}

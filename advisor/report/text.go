@@ -1,0 +1,330 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/fatih/color"
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
+
+	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/rules"
+)
+
+// Text renders for people.
+type Text struct {
+	Width       int  // columns; lines are wrapped to it
+	Color       bool // whether to colour at all
+	MinSeverity rules.Severity
+	// Verbose adds what was not applicable and the names of silent rules.
+	Verbose bool
+}
+
+// Report writes a whole report: the sockets and limits first, then what is
+// wrong, then what could not be judged.
+func (t Text) Report(w io.Writer, r advisor.Report) error {
+	p := t.printer(w)
+	p.line("%s", heading(r))
+	p.states(r)
+	p.headroom(r)
+	p.findings(r)
+	p.inconclusive(r)
+	p.profile(r)
+	if t.Verbose {
+		p.rest(r)
+	}
+	return p.err
+}
+
+// Finding writes one finding in full.
+func (t Text) Finding(w io.Writer, f advisor.Finding) error {
+	p := t.printer(w)
+	p.finding(f)
+	return p.err
+}
+
+// Table writes rows of text under a heading, the first row; its last column is
+// wrapped.
+func (t Text) Table(w io.Writer, rows [][]string) error {
+	p := t.printer(w)
+	converted := make([]table.Row, len(rows))
+	for i, row := range rows {
+		for _, cell := range row {
+			converted[i] = append(converted[i], cell)
+		}
+	}
+	p.table(converted[0], converted[1:])
+	return p.err
+}
+
+func heading(r advisor.Report) string {
+	parts := []string{"Linux " + r.Kernel.String()}
+	if r.Vendor != "" {
+		parts = append(parts, r.Vendor+" kernel, may carry changes of later releases")
+	}
+	if r.Namespace.Initial {
+		parts = append(parts, "the host's network namespace")
+	} else {
+		parts = append(parts, "network namespace "+r.Namespace.ID+": host-wide parameters are out of sight")
+	}
+	if r.WindowSeconds > 0 {
+		parts = append(parts, fmt.Sprintf("counters over %.3g s", r.WindowSeconds))
+	} else {
+		parts = append(parts, "counters since boot (use --interval 5s for what happens now)")
+	}
+	return strings.Join(parts, " · ")
+}
+
+func (p *printer) states(r advisor.Report) {
+	p.section("SOCKETS", r.StatesFrom)
+	if len(r.States) == 0 {
+		return
+	}
+	rows := []table.Row{}
+	for _, s := range r.States {
+		if s.State == "CLOSE" && s.IPv4+s.IPv6 == 0 {
+			continue
+		}
+		rows = append(rows, table.Row{s.State, s.IPv4, s.IPv6, s.IPv4 + s.IPv6, short(s.Governs)})
+	}
+	p.table(table.Row{"state", "IPv4", "IPv6", "both", "leaving it is governed by"}, rows, 1, 2, 3)
+}
+
+// short leaves out the prefix that all of TCP's parameters have.
+func short(keys string) string { return strings.ReplaceAll(keys, "net.ipv4.", "") }
+
+func (p *printer) headroom(r advisor.Report) {
+	p.section("HEAD-ROOM", "")
+	rows := []table.Row{}
+	for _, h := range r.Headroom {
+		if h.Unknown != "" {
+			rows = append(rows, table.Row{h.What, "", "", "", "unknown: " + h.Unknown})
+			continue
+		}
+		rows = append(rows, table.Row{h.What, h.Used, h.Limit, fmt.Sprintf("%d %%", h.Percent), join(short(h.Governs), h.Note)})
+	}
+	p.table(table.Row{"what", "used", "limit", "", "governed by"}, rows, 1, 2, 3)
+}
+
+func join(parts ...string) string {
+	kept := []string{}
+	for _, part := range parts {
+		if part != "" {
+			kept = append(kept, part)
+		}
+	}
+	return strings.Join(kept, "; ")
+}
+
+func (p *printer) findings(r advisor.Report) {
+	counts := map[rules.Severity]int{}
+	for _, f := range r.Findings {
+		counts[f.Severity]++
+	}
+	p.section("FINDINGS", fmt.Sprintf("%s, %s, %s", count(counts[rules.Error], "error"), count(counts[rules.Warning], "warning"), count(counts[rules.Info], "info")))
+	hidden := 0
+	for _, f := range r.Findings {
+		if !f.Severity.AtLeast(p.MinSeverity) {
+			hidden++
+			continue
+		}
+		p.finding(f)
+	}
+	if hidden > 0 {
+		p.line("%s below %s not shown (--min-severity info shows all).", count(hidden, "finding"), p.MinSeverity)
+	}
+	if len(r.Findings) == 0 {
+		verdict := "Nothing is wrong"
+		if len(r.Inconclusive) > 0 {
+			verdict += ", as far as could be seen"
+		}
+		p.line("%s.", verdict)
+	}
+}
+
+func (p *printer) finding(f advisor.Finding) {
+	p.line("")
+	title := p.severity(f.Severity) + "  " + p.bold(f.Rule)
+	if f.Confidence != advisor.Certain {
+		title += "  (since boot only: it may be over; --interval 5s tells)"
+	}
+	p.raw(title)
+	p.field("", f.Message)
+	for _, e := range f.Evidence {
+		p.field("seen", fmt.Sprintf("%s = %s (%s)", e.Fact, e.Value, e.Source))
+	}
+	p.field("why", f.Why)
+	p.field("fix", f.Fix)
+	for _, s := range f.Suggest {
+		p.field("set", fmt.Sprintf("%s = %s (now %s)", s.Key, strings.Join(s.To.Fields(), " "), strings.Join(s.From.Fields(), " ")))
+	}
+	for _, ref := range f.References {
+		p.field("source", ref)
+	}
+}
+
+func (p *printer) inconclusive(r advisor.Report) {
+	if len(r.Inconclusive) == 0 {
+		return
+	}
+	p.section("INCONCLUSIVE", count(len(r.Inconclusive), "rule")+" lacked evidence")
+	// By what is missing: one reason often silences several rules.
+	var reasons []string
+	silenced := map[string][]string{}
+	for _, i := range r.Inconclusive {
+		reason := strings.Join(i.Missing, "; ")
+		if silenced[reason] == nil {
+			reasons = append(reasons, reason)
+		}
+		silenced[reason] = append(silenced[reason], i.Rule)
+	}
+	for _, reason := range reasons {
+		p.field("missing", reason)
+		p.field("for", strings.Join(silenced[reason], ", "))
+	}
+}
+
+func (p *printer) profile(r advisor.Report) {
+	if r.Profile == nil {
+		return
+	}
+	p.section("PROFILE "+r.Profile.Name, fmt.Sprintf("%d as wanted, %s, %d not to be had here", r.Profile.Met, count(len(r.Profile.Differs), "difference"), len(r.Profile.Skipped)))
+	for _, d := range r.Profile.Differs {
+		p.field(string(d.Key), fmt.Sprintf("is %s, wanted %s: %s", strings.Join(d.Value.Fields(), " "), d.Wanted, d.Why))
+	}
+	for _, s := range r.Profile.Skipped {
+		p.field(string(s.Key), "skipped: "+s.Reason)
+	}
+}
+
+func (p *printer) rest(r advisor.Report) {
+	p.section("REDUNDANT", count(len(r.Redundant), "finding"))
+	for _, x := range r.Redundant {
+		p.field(x.Rule, "said by "+x.By)
+	}
+	p.section("NOT APPLICABLE", count(len(r.NotApplicable), "rule"))
+	for _, x := range r.NotApplicable {
+		p.field(x.Rule, x.Reason)
+	}
+	p.section("SILENT", count(len(r.Silent), "rule"))
+	p.line("%s", strings.Join(r.Silent, ", "))
+}
+
+// count is "1 error", "2 errors".
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// A printer writes lines and keeps the first error.
+type printer struct {
+	Text
+	w   io.Writer
+	err error
+}
+
+func (t Text) printer(w io.Writer) *printer {
+	if t.Width < 40 {
+		t.Width = 40
+	}
+	return &printer{Text: t, w: w}
+}
+
+// raw writes a line that is safe already.
+func (p *printer) raw(line string) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintln(p.w, strings.TrimRight(line, " "))
+	}
+}
+
+// line writes foreign text, wrapped.
+func (p *printer) line(format string, args ...any) {
+	for line := range strings.SplitSeq(text.WrapSoft(Safe(fmt.Sprintf(format, args...)), p.Width), "\n") {
+		p.raw(line)
+	}
+}
+
+func (p *printer) section(title, note string) {
+	p.raw("")
+	if note != "" {
+		note = "  " + Safe(note)
+	}
+	p.raw(p.bold(title) + note)
+}
+
+// labelWidth is where the text behind a short label begins.
+const labelWidth = 11
+
+// field writes a labelled paragraph; a label too long for its column gets a line
+// of its own.
+func (p *printer) field(label, content string) {
+	label, lead := Safe(label), ""
+	if len(label) >= labelWidth-2 {
+		p.raw("  " + label)
+		label = ""
+	}
+	lead = "  " + text.Pad(label, labelWidth-2, ' ')
+	paragraph := Safe(strings.Join(strings.Fields(content), " "))
+	for line := range strings.SplitSeq(text.WrapSoft(paragraph, p.Width-labelWidth), "\n") {
+		p.raw(lead + strings.TrimSpace(line))
+		lead = strings.Repeat(" ", labelWidth)
+	}
+}
+
+// table writes rows whose last column takes the rest of the width.
+func (p *printer) table(head table.Row, rows []table.Row, numbers ...int) {
+	for _, row := range rows {
+		for i, cell := range row {
+			if s, ok := cell.(string); ok {
+				row[i] = Safe(s)
+			}
+		}
+	}
+	rest := p.Width - 2
+	for i := range len(head) - 1 {
+		widest := text.StringWidth(fmt.Sprint(head[i]))
+		for _, row := range rows {
+			widest = max(widest, text.StringWidth(fmt.Sprint(row[i])))
+		}
+		rest -= widest + 2
+	}
+	columns := []table.ColumnConfig{{Number: len(head), WidthMax: max(rest, 16), WidthMaxEnforcer: text.WrapSoft}}
+	for _, n := range numbers {
+		columns = append(columns, table.ColumnConfig{Number: n + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+	}
+	tw := table.NewWriter()
+	style := table.StyleDefault
+	style.Options = table.OptionsNoBordersAndSeparators
+	style.Box.PaddingLeft, style.Box.PaddingRight = "", "  "
+	style.Format.Header = text.FormatDefault
+	tw.SetStyle(style)
+	tw.SetColumnConfigs(columns)
+	tw.AppendHeader(head)
+	tw.AppendRows(rows)
+	for line := range strings.SplitSeq(tw.Render(), "\n") {
+		p.raw("  " + line)
+	}
+}
+
+func (p *printer) severity(s rules.Severity) string {
+	attributes := map[rules.Severity][]color.Attribute{
+		rules.Error: {color.FgRed, color.Bold}, rules.Warning: {color.FgYellow, color.Bold}, rules.Info: {color.FgCyan},
+	}
+	return p.paint(string(s), attributes[s]...)
+}
+
+func (p *printer) bold(text string) string { return p.paint(Safe(text), color.Bold) }
+
+func (p *printer) paint(text string, attributes ...color.Attribute) string {
+	c := color.New(attributes...)
+	if p.Color {
+		c.EnableColor()
+	} else {
+		c.DisableColor()
+	}
+	return c.Sprint(text)
+}
