@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/profiles"
+	"github.com/tcptune/tcptune/rules"
+	"github.com/tcptune/tcptune/sysctl"
+	"github.com/tcptune/tcptune/sysctl/change"
+	"github.com/tcptune/tcptune/sysctl/conf"
+)
+
+type applyFlags struct {
+	host     hostFlags
+	rules    ruleFlags
+	profile  string
+	stateDir string
+	dropIn   string
+	reason   string
+	format   string
+	yes      bool
+	dryRun   bool
+	persist  bool
+}
+
+func (a *app) applyCommand() *cobra.Command {
+	var f applyFlags
+	cmd := &cobra.Command{
+		Use:   "apply --profile NAME",
+		Short: "Apply a profile as one transaction that can be undone",
+		Long: `Apply shows the plan and asks. Then it records the old values on disk, writes only
+what differs, reads each value back, and on the first failure puts everything back
+in reverse. 'tcptune rollback' takes it back later. It acts on the network
+namespace it runs in.
+
+It refuses a plan whose result its own rules call an error, and a profile's file
+that others than root may write.`,
+		Example: `  sudo tcptune apply --profile highconn --dry-run
+  sudo tcptune apply --profile highconn --reason 'OPS-1234 reconnect storm'
+  sudo tcptune apply --profile highconn --persist --yes`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFormat(f.format); err != nil {
+				return err
+			}
+			if f.format == "json" && !f.yes && !f.dryRun {
+				return usage("", "--format json goes with --yes or --dry-run")
+			}
+			return a.apply(cmd.Context(), f)
+		},
+	}
+	f.host.registerLive(cmd)
+	f.rules.register(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&f.profile, "profile", "", "the profile's `NAME` or file")
+	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan and write nothing")
+	flags.BoolVar(&f.persist, "persist", false, "also write a drop-in, so that the values outlast a reboot")
+	flags.StringVar(&f.dropIn, "drop-in", change.DefaultDropIn, "the drop-in's `FILE`")
+	flags.StringVar(&f.reason, "reason", "", "a note for the history")
+	flags.StringVar(&f.format, "format", "text", "text or json")
+	registerStateDir(cmd, &f.stateDir)
+	return cmd
+}
+
+func registerStateDir(cmd *cobra.Command, dir *string) {
+	cmd.Flags().StringVar(dir, "state-dir", change.DefaultDir, "`FOLDER` of the journal")
+}
+
+func (a *app) apply(ctx context.Context, f applyFlags) error {
+	p, err := a.plan(ctx, f.profile, f.rules, f.host)
+	if err != nil {
+		return err
+	}
+	request := change.Request{Changes: p.Changes(), Profile: p.profile.Name, By: change.CurrentAuthor(), Reason: f.reason}
+	if f.persist {
+		path, err := filepath.Abs(f.dropIn)
+		if err != nil {
+			return err
+		}
+		request.DropIn = &change.DropIn{Path: path, Content: dropIn(p.profile, p.Goals)}
+	}
+	if f.format == "text" {
+		if err := a.text(rules.Info).Plan(a.out, p.Plan); err != nil {
+			return err
+		}
+		if f.persist {
+			fmt.Fprintf(a.out, "\nDrop-in %s:\n%s\n", report.Safe(request.DropIn.Path), report.SafeLines(strings.TrimSpace(string(request.DropIn.Content))))
+		}
+	}
+	if err := refuseForbidden(p.Plan); err != nil {
+		return err
+	}
+	if f.dryRun {
+		if f.format == "json" {
+			return report.JSON(a.out, p.Plan)
+		}
+		fmt.Fprintln(a.out, "\nDry run: nothing was written.")
+		return nil
+	}
+	if err := trusted(p.profile); err != nil {
+		return err
+	}
+	if len(p.Steps) > 0 && !f.yes {
+		ok, err := a.confirm(fmt.Sprintf("Apply %d changes?", len(p.Steps)))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return &failure{exitRefused, fmt.Errorf("not applied: the answer was no"), ""}
+		}
+	}
+	return a.carryOut(ctx, f, p, request)
+}
+
+func (a *app) carryOut(ctx context.Context, f applyFlags, p planned, request change.Request) error {
+	tree, err := openTree()
+	if err != nil {
+		return err
+	}
+	journal, err := change.OpenJournal(f.stateDir)
+	if err != nil {
+		return classify(err, exitRefused)
+	}
+	result, err := change.Apply(ctx, tree, journal, request)
+	if err != nil {
+		return classify(err, exitRefused)
+	}
+	if f.persist {
+		a.warnOfRivals(request)
+	}
+	if f.format == "json" {
+		return report.JSON(a.out, result)
+	}
+	return a.text(rules.Info).Applied(a.out, result)
+}
+
+func openTree() (*sysctl.Tree, error) {
+	release, err := sysctl.RunningRelease()
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	tree, err := sysctl.Open(sysctl.DefaultRoot, release)
+	return tree, unreadable(err)
+}
+
+// trusted refuses, for root, a profile that somebody else may have written.
+func trusted(p profiles.Profile) error {
+	if p.Origin == profiles.BuiltIn || os.Geteuid() != 0 {
+		return nil
+	}
+	info, err := os.Stat(p.Origin)
+	if err != nil {
+		return unreadable(err)
+	}
+	owner := info.Sys().(*syscall.Stat_t).Uid
+	if owner != 0 || info.Mode().Perm()&0o022 != 0 {
+		return &failure{exitRefused, fmt.Errorf("refused: profile %s belongs to uid %d with mode %04o; root applies only what no one else can write", p.Origin, owner, info.Mode().Perm()),
+			"review it, then: chown root '" + p.Origin + "'; chmod go-w '" + p.Origin + "'"}
+	}
+	return nil
+}
+
+// warnOfRivals names lines of other files that set what the drop-in sets.
+func (a *app) warnOfRivals(request change.Request) {
+	ours, _ := conf.Parse(strings.NewReader(string(request.DropIn.Content)), request.DropIn.Path)
+	all, _ := conf.System("/")
+	for _, mine := range ours {
+		param, _ := sysctl.Lookup(mine.Key)
+		for _, other := range all {
+			if other.Key == mine.Key && other.File != request.DropIn.Path && !param.Type.Equal(other.Value, mine.Value) {
+				fmt.Fprintf(a.err, "tcptune: warning: %s:%d sets %s = %s, and the drop-in sets %s; which one holds after a reboot depends on the order of the files\n",
+					report.Safe(other.File), other.Number, mine.Key, report.Safe(string(other.Value)), mine.Value)
+			}
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/profiles"
+	"github.com/tcptune/tcptune/rules"
+)
+
+func (a *app) checkCommand() *cobra.Command {
+	var (
+		host         hostFlags
+		ruleFlags    ruleFlags
+		profileName  string
+		format       string
+		minSeverity  string
+		failOn       string
+		writeProfile string
+		verbose      bool
+	)
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: "Say what is wrong on a host, with evidence",
+		Long: `Check looks at the sockets, limits, parameters and counters of the network
+namespace it runs in and judges them by its rules. It changes nothing and needs
+no privilege; what it could not see it lists as inconclusive.`,
+		Example: `  tcptune check
+  tcptune check --interval 5s --behind-nat
+  tcptune check --facts host.json --format json
+  tcptune check --profile edge-proxy --fail-on error
+  tcptune check --write-profile recommended.toml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			shown, err := rules.ParseSeverity(minSeverity)
+			if err != nil {
+				return usage("", "--min-severity: %w", err)
+			}
+			threshold, err := parseFailOn(failOn)
+			if err != nil {
+				return err
+			}
+			if threshold != "" && !threshold.AtLeast(shown) {
+				fmt.Fprintf(a.err, "tcptune: warning: --fail-on %s is below --min-severity %s: the command may fail on findings that it does not show\n", threshold, shown)
+			}
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			set, err := ruleFlags.load()
+			if err != nil {
+				return err
+			}
+			profile, err := loadProfile(profileName)
+			if err != nil {
+				return err
+			}
+			snapshot, err := host.snapshot(cmd.Context(), a)
+			if err != nil {
+				return err
+			}
+			r := advisor.Advise(snapshot, set, profile)
+			if writeProfile != "" {
+				if err := a.writeRecommendation(writeProfile, snapshot, r, profile); err != nil {
+					return err
+				}
+			}
+			if format == "json" {
+				err = report.JSON(a.out, r)
+			} else {
+				text := a.text(shown)
+				text.Verbose = verbose
+				err = text.Report(a.out, r)
+			}
+			if err != nil {
+				return err
+			}
+			if threshold != "" && r.Worst().AtLeast(threshold) {
+				return &failure{code: exitFindings}
+			}
+			return nil
+		},
+	}
+	host.register(cmd)
+	ruleFlags.register(cmd)
+	cmd.Flags().StringVar(&profileName, "profile", "", "compare with the profile of this `NAME` or file as well")
+	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	cmd.Flags().StringVar(&minSeverity, "min-severity", "info", "show findings from this severity up: info, warning or error")
+	cmd.Flags().StringVar(&failOn, "fail-on", "warning", "exit with 1 on findings from this severity up: info, warning, error, or never")
+	cmd.Flags().StringVar(&writeProfile, "write-profile", "", "write the recommended state as a profile to `FILE` (- for standard output)")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list the rules that were silent or not applicable, too")
+	return cmd
+}
+
+// parseFailOn reads a severity or "never", which is the empty one.
+func parseFailOn(text string) (rules.Severity, error) {
+	if text == "never" {
+		return "", nil
+	}
+	s, err := rules.ParseSeverity(text)
+	if err != nil {
+		return "", usage("", "--fail-on: %w, or never", err)
+	}
+	return s, nil
+}
+
+func checkFormat(format string) error {
+	if format != "text" && format != "json" {
+		return usage("", "--format %q is none of text, json", format)
+	}
+	return nil
+}
+
+// loadProfile reads a profile; without a name there is none.
+func loadProfile(name string) (*profiles.Profile, error) {
+	if name == "" {
+		return nil, nil
+	}
+	p, err := profiles.Load(name)
+	if err != nil {
+		return nil, usage("'tcptune profile list' shows the profiles there are", "%w", err)
+	}
+	return &p, nil
+}
+
+func (a *app) writeRecommendation(path string, s *facts.Snapshot, r advisor.Report, profile *profiles.Profile) error {
+	var goals []profiles.Goal
+	if profile != nil {
+		goals = profile.Goals(s, facts.Derive(s))
+	}
+	recommended, err := advisor.Recommend(r, profile, goals)
+	if err != nil {
+		return err
+	}
+	content, err := profiles.Encode(recommended, "Written by tcptune check. 'tcptune apply --profile FILE' takes it.")
+	if err != nil {
+		return err
+	}
+	if path == "-" {
+		_, err = a.out.Write(content)
+		return err
+	}
+	return unreadable(renameio.WriteFile(path, content, os.FileMode(0o644), renameio.WithExistingPermissions()))
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/sysctl"
+	"github.com/tcptune/tcptune/sysctl/change"
+)
+
+// The exit codes. README.md and docs/tcptune.8 hold the same table.
+const (
+	exitOK         = 0 // nothing at or above the threshold
+	exitFindings   = 1 // findings, or changes pending with plan --exit-code
+	exitUsage      = 2 // wrong usage
+	exitUnreadable = 3 // could not read what was needed
+	exitUndone     = 4 // apply failed and was undone
+	exitUndoFailed = 5 // undo failed, the host needs a look
+	exitRefused    = 6 // refused: rules, state moved, another run holds the lock
+)
+
+// A failure is an error with an exit code and, perhaps, what to try.
+type failure struct {
+	code int
+	err  error // nil: everything was said already
+	hint string
+}
+
+func (f *failure) Error() string {
+	if f.err == nil {
+		return fmt.Sprintf("exit code %d", f.code)
+	}
+	return f.err.Error()
+}
+
+func (f *failure) Unwrap() error { return f.err }
+
+// usage marks an error as one of how the command was called.
+func usage(hint, format string, args ...any) error {
+	return &failure{exitUsage, fmt.Errorf(format, args...), hint}
+}
+
+// unreadable marks an error as one of reading.
+func unreadable(err error) error { return classify(err, exitUnreadable) }
+
+// classify gives an error of the packages below its exit code and hint;
+// otherwise it is the code that the caller expects.
+func classify(err error, otherwise int) error {
+	if err == nil || errors.As(err, new(*failure)) {
+		return err
+	}
+	var (
+		moved      *change.MovedError
+		unfinished *change.UnfinishedError
+		undone     *change.UndoneError
+		failed     *change.UndoFailedError
+		notOurs    *change.NotOursError
+		namespace  *change.NamespaceError
+		damaged    *change.DamagedError
+	)
+	switch {
+	case errors.As(err, &failed):
+		return &failure{exitUndoFailed, err, "look at the parameters named; 'tcptune history' shows the transaction"}
+	case errors.As(err, &undone):
+		return &failure{exitUndone, err, ""}
+	case errors.Is(err, change.ErrLocked):
+		return &failure{exitRefused, err, "wait for the other tcptune to end"}
+	case errors.As(err, &moved):
+		return &failure{exitRefused, err, "somebody changed parameters meanwhile; plan again"}
+	case errors.As(err, &unfinished):
+		return &failure{exitRefused, err, "'tcptune rollback' undoes the unfinished transaction"}
+	case errors.Is(err, change.ErrNothingToUndo), errors.Is(err, change.ErrNoEntry):
+		return &failure{exitRefused, err, "'tcptune history' lists what was applied"}
+	case errors.As(err, &notOurs), errors.As(err, &namespace), errors.As(err, &damaged):
+		return &failure{exitRefused, err, ""}
+	case errors.Is(err, context.Canceled):
+		return &failure{otherwise, errors.New("interrupted"), ""}
+	case errors.Is(err, fs.ErrPermission) && sysctl.CauseOf(err) != sysctl.ReadOnlyTree:
+		return &failure{otherwise, err, "root is needed for this"}
+	}
+	return &failure{otherwise, err, ""}
+}
+
+// say prints an error and its hint, and returns the exit code. Errors that reach
+// it without a code come from the command line's parser.
+func say(w io.Writer, err error) int {
+	if err == nil {
+		return exitOK
+	}
+	f := &failure{code: exitUsage, err: err, hint: "'tcptune --help' shows the usage"}
+	errors.As(err, &f)
+	if f.err != nil {
+		fmt.Fprintf(w, "tcptune: error: %s\n", report.SafeLines(f.err.Error()))
+	}
+	if f.hint != "" {
+		fmt.Fprintf(w, "tcptune: hint: %s\n", report.SafeLines(f.hint))
+	}
+	return f.code
+}

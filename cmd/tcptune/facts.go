@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/report"
+)
+
+func (a *app) factsCommand() *cobra.Command {
+	var host hostFlags
+	var values bool
+	cmd := &cobra.Command{
+		Use:   "facts",
+		Short: "Print what is seen of a host, as JSON",
+		Long: `Facts prints a snapshot of the host: kernel, parameters, what files set at boot,
+sockets by state, queues, destinations and counters. 'tcptune check --facts FILE'
+judges it on any machine. With --values it prints the named facts that rules
+speak of instead, with their sources.`,
+		Example: `  tcptune facts > host.json
+  tcptune facts --interval 10s > host.json
+  tcptune facts --values | grep ports`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := host.snapshot(cmd.Context(), a)
+			if err != nil {
+				return err
+			}
+			if !values {
+				return facts.Encode(a.out, s)
+			}
+			f := facts.Derive(s)
+			for _, name := range slices.Sorted(maps.Keys(facts.Schema())) {
+				text := "unknown: "
+				if v := f.Get(name); v.Missing != nil {
+					text += v.Missing.String()
+				} else {
+					text = facts.Format(v.Content) + "  (" + v.Source + ")"
+				}
+				if _, err := fmt.Fprintf(a.out, "%s = %s\n", name, report.Safe(text)); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	host.register(cmd)
+	cmd.Flags().BoolVar(&values, "values", false, "print the named facts instead of the snapshot")
+	return cmd
+}

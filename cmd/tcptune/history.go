@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/rules"
+	"github.com/tcptune/tcptune/sysctl/change"
+)
+
+func (a *app) historyCommand() *cobra.Command {
+	var stateDir, format string
+	cmd := &cobra.Command{
+		Use:     "history",
+		Short:   "List what was applied, when, by whom and why",
+		Example: "  sudo tcptune history\n  sudo tcptune history --format json",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			journal, err := change.OpenJournal(stateDir)
+			if err != nil {
+				return unreadable(err)
+			}
+			records, err := journal.List()
+			if err != nil {
+				return unreadable(err)
+			}
+			here, err := change.Here()
+			if err != nil {
+				return unreadable(err)
+			}
+			if format == "json" {
+				err = report.JSON(a.out, records)
+			} else {
+				err = a.text(rules.Info).History(a.out, records, here)
+			}
+			if err != nil {
+				return err
+			}
+			for _, r := range records {
+				if r.Damaged != nil {
+					return &failure{exitUnreadable, fmt.Errorf("%w", r.Damaged), ""}
+				}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	registerStateDir(cmd, &stateDir)
+	return cmd
+}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/rules"
+	"github.com/tcptune/tcptune/sysctl/change"
+)
+
+func (a *app) rollbackCommand() *cobra.Command {
+	var stateDir, format string
+	cmd := &cobra.Command{
+		Use:   "rollback [ID]",
+		Short: "Take back the last transaction, or the one named",
+		Long: `Rollback puts back the values that a transaction replaced. A parameter that
+somebody else has changed since is left as it is, and said. It also undoes a
+transaction that was cut off in the middle.`,
+		Example: "  sudo tcptune rollback\n  sudo tcptune rollback 20261120T140000.000Z",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			id := ""
+			if len(args) == 1 {
+				id = args[0]
+			}
+			tree, err := openTree()
+			if err != nil {
+				return err
+			}
+			journal, err := change.OpenJournal(stateDir)
+			if err != nil {
+				return classify(err, exitRefused)
+			}
+			result, err := change.Rollback(cmd.Context(), tree, journal, id)
+			if err != nil {
+				return classify(err, exitRefused)
+			}
+			if format == "json" {
+				return report.JSON(a.out, result)
+			}
+			return a.text(rules.Info).RolledBack(a.out, result)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	registerStateDir(cmd, &stateDir)
+	return cmd
+}

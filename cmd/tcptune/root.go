@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"io"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set when a release is built (-ldflags "-X main.version=v1.2.3").
+var version = ""
+
+// An app is the process's streams and what all commands share.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	color    string
+}
+
+// run executes a command line and returns the exit code.
+func run(ctx context.Context, args []string, a *app) int {
+	root := a.rootCommand()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	return say(a.err, root.ExecuteContext(ctx))
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "tcptune",
+		Short: "Advise on, and safely apply, the Linux parameters that govern TCP connections",
+		Long: `tcptune looks at a host: the kernel, its TCP parameters, the files that set them
+at boot, its sockets by state, queues, ports and counters. It says what is wrong,
+with numbers, a reason and a source for each claim, and says "unknown" where it
+could not look. A profile is applied as one transaction and can be undone.`,
+		Example: `  tcptune check                             what is wrong on this host
+  tcptune check --interval 5s               what is happening now, rather than since boot
+  tcptune facts > host.json                 take a snapshot ...
+  tcptune check --facts host.json           ... and judge it on another machine
+  tcptune explain TIME_WAIT                 a state, a parameter or a rule
+  tcptune plan --profile highconn           what a profile would change
+  sudo tcptune apply --profile highconn     change it, and
+  sudo tcptune rollback                     take it back`,
+		Version:       versionText(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			switch a.color {
+			case "auto", "always", "never":
+				return nil
+			}
+			return usage("", "--color %q is none of auto, always, never", a.color)
+		},
+	}
+	root.SetVersionTemplate("tcptune {{.Version}}\n")
+	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colour the text: auto, always or never (NO_COLOR is honoured)")
+	root.AddCommand(a.checkCommand(), a.factsCommand(), a.explainCommand(), a.rulesCommand(), a.profileCommand(),
+		a.planCommand(), a.applyCommand(), a.rollbackCommand(), a.historyCommand())
+	return root
+}
+
+func versionText() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/rules"
+)
+
+// rulesDirectory is where the administrator's rules stand.
+const rulesDirectory = "/etc/tcptune/rules.d"
+
+// ruleFlags choose the rules.
+type ruleFlags struct {
+	dirs    []string
+	disable []string
+}
+
+func (r *ruleFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&r.dirs, "rules", nil, "add the rules in `DIR`, over those of "+rulesDirectory+" and the built-in ones (may be repeated)")
+	cmd.Flags().StringArrayVar(&r.disable, "disable", nil, "leave out rules that match `PATTERN`, such as 'timewait/*' (may be repeated)")
+}
+
+// load reads the built-in rules, the administrator's and those of --rules; of
+// two with one name the later wins.
+func (r *ruleFlags) load() (rules.Set, error) {
+	set, err := rules.Builtin()
+	if err != nil {
+		return rules.Set{}, err
+	}
+	dirs := r.dirs
+	if _, err := os.Stat(rulesDirectory); !errors.Is(err, fs.ErrNotExist) {
+		dirs = append([]string{rulesDirectory}, dirs...)
+	}
+	for _, dir := range dirs {
+		info, err := os.Stat(dir)
+		if err == nil && !info.IsDir() {
+			err = fmt.Errorf("%s is not a folder", dir)
+		}
+		if err == nil {
+			err = set.Add(os.DirFS(dir), dir)
+		}
+		if err != nil {
+			return rules.Set{}, &failure{exitUsage, err, "'tcptune rules test DIR' tests a folder of rules"}
+		}
+	}
+	set, err = set.Without(r.disable)
+	if err != nil {
+		return rules.Set{}, usage("'tcptune rules list' shows the rules there are", "--disable: %w", err)
+	}
+	return set, nil
+}
+
+func (a *app) rulesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rules",
+		Short: "List and test the rules",
+		Long: `Rules are data, one TOML file each. Those in ` + rulesDirectory + ` and --rules DIR
+add to the built-in ones or, under the same name, replace them. The examples in a
+rule are its tests.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.rulesListCommand(), a.rulesTestCommand())
+	return cmd
+}
+
+func (a *app) rulesListCommand() *cobra.Command {
+	var chosen ruleFlags
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the rules, their severity and where they come from",
+		Example: "  tcptune rules list\n  tcptune rules list --rules ./rules",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			set, err := chosen.load()
+			if err != nil {
+				return err
+			}
+			rows := [][]string{{"rule", "severity", "kernels", "origin", "title"}}
+			for _, r := range set.All() {
+				origin := r.Origin
+				if r.IsBuiltIn() {
+					origin = rules.BuiltIn
+				}
+				rows = append(rows, []string{r.Name, string(r.Severity), r.Kernels.String(), origin, r.Title})
+			}
+			return a.text(rules.Info).Table(a.out, rows)
+		},
+	}
+	chosen.register(cmd)
+	return cmd
+}
+
+func (a *app) rulesTestCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "test [DIR]",
+		Short: "Run the examples of the rules in a folder, or of all rules",
+		Long: `Test runs the examples of every rule in DIR; without DIR, those of the built-in
+rules and of ` + rulesDirectory + `. It exits with 1 if one does not hold.`,
+		Example: "  tcptune rules test\n  tcptune rules test ./rules",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			chosen := ruleFlags{dirs: args}
+			set, err := chosen.load()
+			if err != nil {
+				return err
+			}
+			tested, examples, failed := 0, 0, 0
+			for _, r := range set.All() {
+				if len(args) == 1 && !below(r.Origin, args[0]) {
+					continue
+				}
+				tested++
+				shown, err := r.Examples()
+				if err != nil {
+					return err
+				}
+				examples += len(shown)
+				for _, fault := range r.Test() {
+					failed++
+					fmt.Fprintln(a.out, report.Safe(fault))
+				}
+			}
+			fmt.Fprintf(a.out, "%d rules, %d examples, %d faults\n", tested, examples, failed)
+			if failed > 0 {
+				return &failure{code: exitFindings}
+			}
+			return nil
+		},
+	}
+}
+
+// below reports whether a rule was read from a folder.
+func below(origin, dir string) bool {
+	rest, err := filepath.Rel(dir, origin)
+	return err == nil && fs.ValidPath(rest)
+}

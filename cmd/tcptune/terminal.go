@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/rules"
+)
+
+const (
+	plainWidth  = 100 // where there is no terminal
+	widestLines = 140 // longer lines are hard to read
+)
+
+// text is the renderer for standard output as it is: a terminal's width and
+// colours there, neither in a pipe.
+func (a *app) text(minimum rules.Severity) report.Text {
+	return report.Text{Width: a.width(), Color: a.colored(), MinSeverity: minimum}
+}
+
+func (a *app) width() int {
+	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
+		return min(columns, widestLines)
+	}
+	if fd, ok := terminal(a.out); ok {
+		if width, _, err := term.GetSize(fd); err == nil && width > 0 {
+			return min(width, widestLines)
+		}
+	}
+	return plainWidth
+}
+
+func (a *app) colored() bool {
+	switch a.color {
+	case "always":
+		return true
+	case "never":
+		return false
+	}
+	_, isTerminal := terminal(a.out)
+	return isTerminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+}
+
+// terminal is the file descriptor of a stream that is a terminal.
+func terminal(stream any) (fd int, ok bool) {
+	file, ok := stream.(*os.File)
+	if !ok {
+		return 0, false
+	}
+	return int(file.Fd()), term.IsTerminal(int(file.Fd()))
+}
+
+// confirm asks on the terminal; anything but a clear yes is no.
+func (a *app) confirm(question string) (bool, error) {
+	if _, ok := terminal(a.in); !ok {
+		return false, usage("--yes applies without asking", "standard input is not a terminal, so nobody can be asked")
+	}
+	fmt.Fprintf(a.err, "%s [y/N] ", question)
+	answer, err := bufio.NewReader(a.in).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return false, err
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return true, nil
+	}
+	return false, nil
+}
+
+// progress tells on standard error what is being waited for, once it has taken
+// two seconds. The caller ends it.
+func (a *app) progress(what string) (end func()) {
+	_, isTerminal := terminal(a.err)
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		began, said := time.Now(), false
+		timer := time.NewTimer(2 * time.Second)
+		defer timer.Stop()
+		for {
+			select {
+			case <-done:
+				if said && isTerminal {
+					fmt.Fprint(a.err, "\r\x1b[K")
+				}
+				return
+			case <-timer.C:
+			}
+			if isTerminal {
+				fmt.Fprintf(a.err, "\rtcptune: %s, %.0f s ", what, time.Since(began).Seconds())
+				timer.Reset(time.Second)
+			} else if !said {
+				fmt.Fprintf(a.err, "tcptune: %s\n", what)
+			}
+			said = true
+		}
+	}()
+	return func() { close(done); <-ended }
+}
