@@ -37,7 +37,7 @@ const RequireVariable = "TCPTUNE_REQUIRE_KERNEL"
 func Namespace(t *testing.T) bool {
 	t.Helper()
 	if os.Getenv(insideVariable) != "" {
-		if err := loopbackUp(); err != nil {
+		if err := LoopbackUp(); err != nil {
 			t.Fatalf("bring up lo: %v", err)
 		}
 		return true
@@ -76,8 +76,8 @@ func Attr() *syscall.SysProcAttr {
 	return attr
 }
 
-// loopbackUp brings up the loopback device of the namespace (netdevice(7)).
-func loopbackUp() error {
+// LoopbackUp brings up the loopback device of the calling thread's namespace (netdevice(7)).
+func LoopbackUp() error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
