@@ -29,7 +29,7 @@ var builtIn embed.FS
 // Names lists the profiles that Load finds by name, sorted.
 func Names() []string {
 	var names []string
-	for _, fsys := range sources() {
+	for _, fsys := range []fs.FS{os.DirFS(Directory), builtIn} {
 		files, _ := fs.Glob(fsys, "*.toml")
 		for _, file := range files {
 			names = append(names, strings.TrimSuffix(file, ".toml"))
@@ -39,9 +39,6 @@ func Names() []string {
 	return slices.Compact(names)
 }
 
-// sources are where profiles are looked up, the first that has one wins.
-func sources() []fs.FS { return []fs.FS{os.DirFS(Directory), builtIn} }
-
 // Load reads a profile: by its name or, if it contains a slash or ends in
 // ".toml", from a file. Its error names the file and line.
 func Load(name string) (Profile, error) { return load(name, nil) }
@@ -50,19 +47,30 @@ func load(name string, heirs []string) (Profile, error) {
 	if slices.Contains(heirs, name) {
 		return Profile{}, fmt.Errorf("profile %s extends itself, by way of %s", name, strings.Join(heirs, ", "))
 	}
-	text, origin, err := find(name)
+	text, file, err := find(name)
 	if err != nil {
 		return Profile{}, err
 	}
+	origin := file.Path
 	p, err := parse(string(text), strings.TrimSuffix(filepath.Base(name), ".toml"))
 	if err != nil {
 		return Profile{}, fmt.Errorf("profile %s: %w", origin, err)
 	}
 	p.Origin = origin
+	if origin != BuiltIn {
+		p.Files = []File{file}
+	}
 	if p.Extends == "" {
 		return p, nil
 	}
-	base, err := load(p.Extends, append(heirs, name))
+	extends := p.Extends
+	if isPath(extends) && !filepath.IsAbs(extends) && origin != BuiltIn {
+		extends = filepath.Join(filepath.Dir(origin), extends)
+		if !isPath(extends) {
+			extends = "./" + extends
+		}
+	}
+	base, err := load(extends, append(heirs, name))
 	if err != nil {
 		return Profile{}, fmt.Errorf("profile %s: extends: %w", origin, err)
 	}
@@ -71,25 +79,33 @@ func load(name string, heirs []string) (Profile, error) {
 	}
 	p.Wants = append(base.Wants, p.Wants...)
 	p.Cautions = append(base.Cautions, p.Cautions...)
+	p.Files = append(p.Files, base.Files...)
 	return p, nil
 }
 
-func find(name string) (text []byte, origin string, err error) {
-	if strings.Contains(name, "/") || strings.HasSuffix(name, ".toml") {
-		text, err = os.ReadFile(name)
-		return text, name, err
+// find reads a profile's text. The file's path is BuiltIn for those in the
+// program.
+func find(name string) (text []byte, file File, err error) {
+	if isPath(name) {
+		return read(name)
 	}
-	for _, fsys := range sources() {
-		text, err = fs.ReadFile(fsys, name+".toml")
-		switch {
-		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrInvalid):
-			continue
-		case fsys == fs.FS(builtIn):
-			return text, BuiltIn, err
-		}
-		return text, filepath.Join(Directory, name+".toml"), err
+	if !fs.ValidPath(name) {
+		return nil, File{}, fmt.Errorf("%q is not a profile's name", name)
 	}
-	return nil, "", fmt.Errorf("no profile is called %q; there are %s", name, strings.Join(Names(), ", "))
+	text, file, err = read(filepath.Join(Directory, name+".toml"))
+	if errors.Is(err, fs.ErrNotExist) {
+		file = File{Path: BuiltIn}
+		text, err = builtIn.ReadFile(name + ".toml")
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("no profile is called %q; there are %s", name, strings.Join(Names(), ", "))
+	}
+	return text, file, err
+}
+
+// isPath reports whether a name is that of a file rather than of a profile.
+func isPath(name string) bool {
+	return strings.Contains(name, "/") || strings.HasSuffix(name, ".toml")
 }
 
 // document is a profile's file.
@@ -126,8 +142,8 @@ func parse(text, name string) (Profile, error) {
 	p := Profile{Name: name, Summary: doc.Summary, Extends: doc.Extends, Suits: doc.Suits, Cautions: doc.Cautions}
 	for i, w := range doc.Wants {
 		parsed, err := w.parse()
-		if err == nil && slices.ContainsFunc(p.Wants, func(o Want) bool { return o.Key == parsed.Key && o.Kernels == parsed.Kernels }) {
-			err = errors.New("is wanted twice")
+		if err == nil && slices.ContainsFunc(p.Wants, func(o Want) bool { return o.Key == parsed.Key && o.Kernels.Overlaps(parsed.Kernels) }) {
+			err = errors.New("is wanted twice on the same kernels")
 		}
 		if err != nil {
 			return Profile{}, fmt.Errorf("line %d: %s: %w", lineOf(text, "[[want]]", i), w.Key, err)

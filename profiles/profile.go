@@ -9,8 +9,11 @@ import (
 
 // A Profile is a wanted state of parameters.
 type Profile struct {
-	Name     string
-	Origin   string // the file it was read from, or "built in"
+	Name   string
+	Origin string // the file it was read from, or "built in"
+	// Files are those that it was read from, itself and what it extends, as they
+	// were when they were read; none for a built-in one.
+	Files    []File
 	Summary  string
 	Extends  string
 	Suits    []string
@@ -98,15 +101,15 @@ func (w Want) on(s *facts.Snapshot, f facts.Facts) Goal {
 		return skip(sysctl.BadValue, err.Error())
 	}
 	goal.Value, goal.Current = value, reading.Value
-	goal.Met = w.Bound.holds(param.Type, reading.Value, value)
+	goal.Met = w.Bound.holds(param, reading.Value, value)
 	return goal
 }
 
-// holds reports whether what is there satisfies what is wanted. A value that
-// makes no sense never does: -1 is not "at most 60".
-func (b Bound) holds(t sysctl.Type, current, wanted sysctl.Value) bool {
-	if b == Exactly || t != sysctl.Number {
-		return t.Equal(current, wanted)
+// holds reports whether what is there satisfies what is wanted. A value too small
+// to make sense never does: neither -1 nor 0 is "at most 60 seconds".
+func (b Bound) holds(param sysctl.Param, current, wanted sysctl.Value) bool {
+	if b == Exactly || param.Type != sysctl.Number {
+		return param.Type.Equal(current, wanted)
 	}
 	have, errHave := strconv.ParseInt(string(current), 10, 64)
 	want, errWant := strconv.ParseInt(string(wanted), 10, 64)
@@ -116,7 +119,7 @@ func (b Bound) holds(t sysctl.Type, current, wanted sysctl.Value) bool {
 	if b == AtLeast {
 		return have >= want
 	}
-	return have >= 0 && have <= want
+	return have >= param.Sane.Min && have <= want
 }
 
 // Target is the value after the profile is applied.

@@ -18,6 +18,7 @@ import (
 	"github.com/tcptune/tcptune/rules"
 	"github.com/tcptune/tcptune/sysctl"
 	"github.com/tcptune/tcptune/sysctl/change"
+	"github.com/tcptune/tcptune/sysctl/conf"
 	"github.com/tcptune/tcptune/sysctl/sysctltest"
 )
 
@@ -148,6 +149,7 @@ why = "w"
 		{"4096", "30", "32768\t65535", "yes yes yes"},
 		{"65535", "10", "1024 65535", "yes yes no"},
 		{"-1", "-1", "", "no no no"}, // nonsense is never good enough
+		{"0", "0", "1", "no no no"},
 	} {
 		s := factstest.Healthy("6.12")
 		for key, value := range map[sysctl.Key]sysctl.Value{"net.core.somaxconn": c.somaxconn, "net.ipv4.tcp_fin_timeout": c.finTimeout, "net.ipv4.ip_local_port_range": c.ports} {
@@ -164,6 +166,62 @@ why = "w"
 		if got := strings.Join(met, " "); got != c.met {
 			t.Errorf("with %+v: met %s, want %s", c, got, c.met)
 		}
+	}
+}
+
+func TestFaultyProfilesAreRefusedWithTheLine(t *testing.T) {
+	const somaxconn = `summary = "s"
+[[want]]
+key = "net.core.somaxconn"
+why = "w"
+`
+	for name, c := range map[string]struct{ text, want string }{
+		"no summary":         {"", "summary is missing"},
+		"unknown key":        {"summary = \"s\"\nsuit = []\n", `line 2: unknown key "suit"`},
+		"no bound":           {somaxconn, "line 2: net.core.somaxconn: say one of"},
+		"two bounds":         {somaxconn + "at_least = 1\nat_most = 2\n", "say one of"},
+		"nonsense":           {somaxconn + "exactly = -1\n", "outside the range that makes sense"},
+		"text":               {somaxconn + "exactly = \"kernel.release\"\n", "must be a number"},
+		"no such fact":       {somaxconn + "exactly = \"sockets.time_wiat\"\n", "no fact is called"},
+		"two numbers":        {somaxconn + "exactly = [1, 2]\n", "takes 1 numbers, not 2"},
+		"twice":              {somaxconn + "exactly = 1\n" + strings.TrimPrefix(somaxconn, "summary = \"s\"\n") + "exactly = 2\nkernels = \">= 4\"\n", "line 6: net.core.somaxconn: parse range"},
+		"twice on some":      {somaxconn + "exactly = 1\n" + strings.TrimPrefix(somaxconn, "summary = \"s\"\n") + "exactly = 2\nkernels = \">= 4.0\"\n", "line 6: net.core.somaxconn: is wanted twice"},
+		"unknown parameter":  {strings.Replace(somaxconn, "core", "cor", 1) + "exactly = 1\n", "is not a parameter that tcptune knows"},
+		"read-only":          {strings.Replace(somaxconn, "net.core.somaxconn", "net.ipv4.tcp_ehash_entries", 1) + "exactly = 1\n", "is read-only"},
+		"words":              {strings.Replace(somaxconn, "net.core.somaxconn", "net.ipv4.tcp_congestion_control", 1) + "exactly = 1\n", "profiles hold numbers"},
+		"a floor of several": {strings.Replace(somaxconn, "net.core.somaxconn", "net.ipv4.tcp_rmem", 1) + "at_least = [1, 2, 3]\n", "can only be wanted exactly"},
+		"no reason":          {strings.Replace(somaxconn, `"w"`, `" "`, 1) + "exactly = 1\n", "why is missing"},
+		"itself":             {"summary = \"s\"\nextends = \"PATH\"\n", "extends itself"},
+		"nobody":             {"summary = \"s\"\nextends = \"nobody\"\n", `no profile is called "nobody"; there are baseline`},
+	} {
+		path := filepath.Join(t.TempDir(), "p.toml")
+		if err := os.WriteFile(path, []byte(strings.ReplaceAll(c.text, "PATH", path)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := profiles.Load(path)
+		if err == nil {
+			t.Errorf("%s: was taken", name)
+		} else if !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: refused with %q, which does not say %q", name, err, c.want)
+		}
+	}
+}
+
+// A snapshot is foreign text; what a drop-in says of it must stay a comment.
+func TestADropInHoldsOnlyWhatTheProfileWants(t *testing.T) {
+	all, _ := builtin(t)
+	p := all["highconn"]
+	s := factstest.Healthy("6.12")
+	s.Sysctls["net.core.somaxconn"] = facts.Reading{Absent: "gone\nkernel.a = 1", Detail: "\x1b]0;owned\a\r\nkernel.b = 1"}
+	text := string(profiles.SysctlConf("# heading\n", p.Goals(s, facts.Derive(s))))
+	lines, faults := conf.Parse(strings.NewReader(text), "f")
+	for _, line := range lines {
+		if !slices.ContainsFunc(p.Wants, func(w profiles.Want) bool { return w.Key == line.Key }) || line.Key == "net.core.somaxconn" {
+			t.Errorf("line %d sets %s", line.Number, line.Key)
+		}
+	}
+	if len(faults) > 0 || strings.ContainsAny(text, "\x1b\a\r") || !strings.Contains(text, "# net.core.somaxconn is left out: gone") {
+		t.Errorf("faults %v in:\n%s", faults, text)
 	}
 }
 

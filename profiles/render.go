@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // SysctlConf renders goals as a drop-in of sysctl.d(5): for each the value that
@@ -14,17 +15,29 @@ func SysctlConf(heading string, goals []Goal) []byte {
 	b.WriteString(heading)
 	for _, g := range goals {
 		b.WriteString("\n")
-		for line := range strings.Lines(g.Why) {
-			fmt.Fprintf(&b, "# %s\n", strings.TrimSpace(line))
-		}
+		comment(&b, g.Why)
 		if g.Skip != nil {
-			fmt.Fprintf(&b, "# %s is left out: %s\n", g.Key, g.Skip)
+			comment(&b, fmt.Sprintf("%s is left out: %s", g.Key, g.Skip))
 			continue
 		}
 		if g.Bound != Exactly {
-			fmt.Fprintf(&b, "# (%s %s)\n", g.Bound, g.Value)
+			comment(&b, fmt.Sprintf("(%s %s)", g.Bound, g.Value))
 		}
 		fmt.Fprintf(&b, "%s = %s\n", g.Key, strings.Join(g.Target().Fields(), " "))
 	}
 	return b.Bytes()
+}
+
+// comment writes text of several lines such that it stays a comment, wherever it
+// came from, and commands no terminal.
+func comment(b *bytes.Buffer, text string) {
+	for line := range strings.Lines(text) {
+		line = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return ' '
+			}
+			return r
+		}, line)
+		fmt.Fprintf(b, "# %s\n", strings.TrimSpace(line))
+	}
 }

@@ -85,7 +85,11 @@ func (text exampleText) example() (Example, error) {
 		if _, known := facts.Schema()[name]; !known {
 			return e, fmt.Errorf("no fact is called %s", name)
 		}
-		gaps[name] = facts.Gap{Cause: sysctl.Cause(fmt.Sprint(cause))}
+		c := sysctl.Cause(fmt.Sprint(cause))
+		if !slices.Contains(sysctl.Causes, c) {
+			return e, fmt.Errorf("missing: %q is no cause; there are %q", c, sysctl.Causes)
+		}
+		gaps[name] = facts.Gap{Cause: c}
 	}
 	e.Facts = facts.Given(release, contents, gaps)
 	return e, nil

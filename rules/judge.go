@@ -22,7 +22,8 @@ type Judgement struct {
 	Verdict Verdict
 	// Evidence names the facts of the conditions that hold, when it fires.
 	Evidence []facts.Name
-	// FromTotals: it fires on counts since boot alone, so what it saw may be over.
+	// FromTotals: without counts since boot it would not fire, so what it saw may
+	// be over.
 	FromTotals bool
 	// Missing says what was not to be had, when it is inconclusive.
 	Missing []facts.Missing
@@ -37,29 +38,32 @@ func (r Rule) Judge(f facts.Facts) Judgement {
 	if !r.Kernels.Contains(f.Kernel) {
 		return Judgement{Verdict: NotApplicable, Reason: fmt.Sprintf("concerns Linux %v", r.Kernels)}
 	}
-	when, any := ask(f, r.When), ask(f, r.Any)
-	noneHolds := len(r.Any) > 0 && len(any.held) == 0 && len(any.unknown) == 0
+	all, one := ask(f, r.When), ask(f, r.Any)
+	undecided := len(r.Any) > 0 && len(one.held) == 0
+	noneHolds := undecided && len(one.unknown) == 0
 	switch {
-	case when.denied > 0 || noneHolds && any.denied > 0:
+	case all.denied > 0 || noneHolds && one.denied > 0:
 		return Judgement{Verdict: Silent}
-	case len(when.absent) > 0 || noneHolds:
-		return Judgement{Verdict: NotApplicable, Reason: append(when.absent, any.absent...)[0].String()}
-	case len(when.unknown) > 0 || len(r.Any) > 0 && len(any.held) == 0:
-		return Judgement{Verdict: Inconclusive, Missing: append(when.unknown, any.unknown...)}
+	case len(all.absent) > 0 || noneHolds:
+		return Judgement{Verdict: NotApplicable, Reason: append(all.absent, one.absent...)[0].String()}
+	case undecided:
+		return Judgement{Verdict: Inconclusive, Missing: append(all.unknown, one.unknown...)}
+	case len(all.unknown) > 0:
+		return Judgement{Verdict: Inconclusive, Missing: all.unknown}
 	}
 	j := Judgement{Verdict: Fires}
 	anyFresh := len(r.Any) == 0
-	for _, e := range append(when.held, any.held...) {
+	for _, e := range append(all.held, one.held...) {
 		for _, name := range e.Needs() {
 			if !slices.Contains(j.Evidence, name) {
 				j.Evidence = append(j.Evidence, name)
 			}
 		}
 	}
-	for _, e := range any.held {
+	for _, e := range one.held {
 		anyFresh = anyFresh || !restsOnTotals(f, e)
 	}
-	j.FromTotals = !anyFresh || slices.ContainsFunc(when.held, func(e facts.Expr) bool { return restsOnTotals(f, e) })
+	j.FromTotals = !anyFresh || slices.ContainsFunc(all.held, func(e facts.Expr) bool { return restsOnTotals(f, e) })
 	return j
 }
 

@@ -1,6 +1,7 @@
 package rules_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -92,6 +93,52 @@ func TestVerdictsFollowKleenesLogic(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatIsMissedIsSaidToBeMissing(t *testing.T) {
+	f := facts.Given(sysctl.Release{Major: 6, Minor: 1}, map[facts.Name]any{"sockets.time_wait": 5}, nil)
+	set, err := load(t, map[string]string{"x/y.toml": rule(`when = ["sockets.listen > 0"]
+any = ["sockets.time_wait == 5", "sockets.close_wait > 0"]`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, _ := set.Get("x/y")
+	got := r.Judge(f)
+	if len(got.Missing) != 1 || got.Missing[0].Name != "sockets.listen" {
+		t.Errorf("%s for want of %v", got.Verdict, got.Missing)
+	}
+}
+
+func TestRulesThatYieldToEachOtherAreRefused(t *testing.T) {
+	yields := func(to string) string {
+		return rule(`when = ["sockets.time_wait == 5"]`) + `redundant_with = ["` + to + `"]`
+	}
+	set, err := rules.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := set.All()
+	yielding := all[slices.IndexFunc(all, func(r rules.Rule) bool { return len(r.RedundantWith) > 0 })]
+	for name, files := range map[string]map[string]string{
+		"to itself":                 {"x/a.toml": yields("x/a")},
+		"in a circle":               {"x/a.toml": yields("x/b"), "x/b.toml": yields("x/c"), "x/c.toml": yields("x/a")},
+		"by way of a built-in rule": {yielding.RedundantWith[0] + ".toml": yields(yielding.Name)},
+	} {
+		set, err := load(t, files)
+		if err == nil || !strings.Contains(err.Error(), "leads back to the rule itself") {
+			t.Errorf("%s: %v", name, err)
+		}
+		for file := range files {
+			if r, _ := set.Get(strings.TrimSuffix(file, ".toml")); r.Title == "t" {
+				t.Errorf("%s: %s is in the set all the same", name, file)
+			}
+		}
+	}
+	// A rule that yields to one in a circle is not at fault itself.
+	_, err = load(t, map[string]string{"x/a.toml": yields("x/b"), "x/b.toml": yields("x/b")})
+	if err == nil || strings.Contains(err.Error(), "x/a.toml") || !strings.Contains(err.Error(), "x/b.toml") {
+		t.Errorf("refused with %v", err)
+	}
+}
+
 func TestKernelsLimitARule(t *testing.T) {
 	set, err := load(t, map[string]string{"x/y.toml": rule(`kernels = "< 4.12"
 when = ["sockets.time_wait == 5"]`)})
@@ -120,6 +167,7 @@ func TestFaultyRulesAreRefusedWithFileAndLine(t *testing.T) {
 		"message":           {strings.Replace(good, "{sockets.time_wait}", "{sockets", 1), "a brace is opened and not closed"},
 		"redundant with":    {good + `redundant_with = ["no/such"]`, `no such rule`},
 		"suggest":           {good + "[suggest]\nnet.ipv4.tcp_nothing = 1\n", "no parameter is called net.ipv4.tcp_nothing"},
+		"suggest text":      {good + "[suggest]\nnet.core.somaxconn = \"kernel.release\"\n", "line 9: a parameter's value must be a number"},
 		"suggest two":       {good + "[suggest]\nnet.ipv4.ip_local_port_range = 1\n", "takes 2 numbers"},
 		"example: fact":     {good + "[[example]]\nverdict = \"fires\"\ngiven = { sockets.nothing = 1 }\n", "line 8: example \"\": no fact is called sockets.nothing"},
 		"example: kind":     {good + "[[example]]\nverdict = \"fires\"\ngiven = { sockets.time_wait = \"x\" }\n", "is a whole number, not x"},
@@ -162,7 +210,7 @@ given   = { sockets.time_wait = 6 }
 	}
 	r, _ := set.Get("x/y")
 	faults := strings.Join(r.Test(), "\n")
-	for _, want := range []string{`dir/x/y.toml:9: example "claims too much": want it fires, and it is silent`, "no example in which it is silent", "no example in which it is inconclusive"} {
+	for _, want := range []string{`dir/x/y.toml:9: example "claims too much": the verdict is "silent", not "fires"`, `no example with the verdict "silent"`, `no example with the verdict "inconclusive"`} {
 		if !strings.Contains(faults, want) {
 			t.Errorf("the faults do not say %q:\n%s", want, faults)
 		}

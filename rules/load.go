@@ -61,12 +61,35 @@ func (s *Set) Add(fsys fs.FS, origin string) error {
 	if err := errors.Join(append(faults, err)...); err != nil {
 		return err
 	}
+	together := Set{byName: maps.Clone(s.byName)}
+	maps.Copy(together.byName, added)
+	for _, name := range slices.Sorted(maps.Keys(added)) {
+		if err := together.checkRedundance(added[name]); err != nil {
+			faults = append(faults, fmt.Errorf("rule file %s: redundant_with %w", added[name].Origin, err))
+		}
+	}
+	if len(faults) > 0 {
+		return errors.Join(faults...)
+	}
 	maps.Copy(s.byName, added)
-	for _, rule := range added {
-		for _, other := range rule.RedundantWith {
-			if _, known := s.byName[other]; !known {
-				return fmt.Errorf("rule file %s: redundant_with names %q, and there is no such rule", rule.Origin, other)
-			}
+	return nil
+}
+
+// checkRedundance refuses a rule that yields to one that is not there, or that
+// yields in turn to it: of such two that fire neither would be reported.
+func (s Set) checkRedundance(rule Rule) error {
+	seen := map[string]bool{}
+	for queue := rule.RedundantWith; len(queue) > 0; queue = queue[1:] {
+		name := queue[0]
+		other, known := s.byName[name]
+		switch {
+		case !known:
+			return fmt.Errorf("names %q, and there is no such rule", name)
+		case name == rule.Name:
+			return errors.New("leads back to the rule itself")
+		case !seen[name]:
+			seen[name] = true
+			queue = append(slices.Clip(queue), other.RedundantWith...)
 		}
 	}
 	return nil

@@ -15,12 +15,12 @@ func (r Rule) Test() []string {
 	for _, e := range examples {
 		shown[e.Verdict] = true
 		if got := r.Judge(e.Facts); got.Verdict != e.Verdict {
-			faults = append(faults, fmt.Sprintf("%s:%d: example %q: want it %s, and it is %s%s", r.Origin, e.line, e.Note, e.Verdict, got.Verdict, got.because()))
+			faults = append(faults, fmt.Sprintf("%s:%d: example %q: the verdict is %q, not %q%s", r.Origin, e.line, e.Note, got.Verdict, e.Verdict, got.because()))
 		}
 	}
 	for _, want := range []Verdict{Fires, Silent, Inconclusive} {
 		if !shown[want] {
-			faults = append(faults, fmt.Sprintf("%s: no example in which it is %s", r.Origin, want))
+			faults = append(faults, fmt.Sprintf("%s: no example with the verdict %q", r.Origin, want))
 		}
 	}
 	return faults

@@ -83,7 +83,7 @@ var infos = []Info{
 	},
 	{
 		State: FinWait1, Name: "FIN-WAIT-1", Word: "fin_wait1",
-		Meaning: "this end has closed and sent its FIN, which is not acknowledged yet; data may still be waiting in front of it.",
+		Meaning: "this end has closed, or shut down sending, and its FIN is not acknowledged yet; data may still be waiting in front of it.",
 		Side:    "the end that closes first",
 		Leaves:  "the ACK (FIN-WAIT-2), a FIN with the ACK (TIME-WAIT at once), a FIN without it (CLOSING), or the last retry",
 		Governs: []sysctl.Key{"net.ipv4.tcp_orphan_retries", "net.ipv4.tcp_max_orphans"},
@@ -101,7 +101,7 @@ var infos = []Info{
 		State: CloseWait, Name: "CLOSE-WAIT", Word: "close_wait",
 		Meaning: "the peer has closed and the local program has not. It lasts until the program calls close().",
 		Side:    "the end that is closed upon",
-		Leaves:  "close() by the local program (LAST-ACK), or keepalive probes that meet a RST, if the program asked for keepalive",
+		Leaves:  "close() by the local program (LAST-ACK), a RST of the peer, or, if the program asked for keepalive, probes that meet a RST or no answer",
 		Program: "it must close the socket when read() returns 0; no parameter does it for it",
 	},
 	{
