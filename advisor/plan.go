@@ -11,8 +11,12 @@ import (
 	"github.com/tcptune/tcptune/sysctl/change"
 )
 
+// PlanSchema is the version of the plan's form in JSON (docs/plan.schema.json).
+const PlanSchema = 1
+
 // A Plan is what applying a profile to a host would do.
 type Plan struct {
+	Schema  int             `json:"schema"`
 	Profile string          `json:"profile"`
 	Steps   []Step          `json:"changes"`
 	Met     int             `json:"met"` // wants that hold already
@@ -45,7 +49,7 @@ func (p Plan) Changes() change.Set {
 // state that would result.
 func MakePlan(s *facts.Snapshot, set rules.Set, profile profiles.Profile) Plan {
 	f := facts.Derive(s)
-	plan := Plan{Profile: profile.Name, Steps: []Step{}, Skipped: []SkippedWant{}, Worse: []Finding{}, Goals: profile.Goals(s, f)}
+	plan := Plan{Schema: PlanSchema, Profile: profile.Name, Steps: []Step{}, Skipped: []SkippedWant{}, Worse: []Finding{}, Goals: profile.Goals(s, f)}
 	planned := map[sysctl.Key]sysctl.Value{}
 	for _, goal := range plan.Goals {
 		switch {
@@ -67,7 +71,11 @@ func step(s *facts.Snapshot, goal profiles.Goal) Step {
 	st := Step{Change: change.Change{Key: goal.Key, From: goal.Current, To: goal.Value, Because: goal.Why}, Acts: string(param.Acts)}
 	if param.Acts == sysctl.ActsListen && s.Sockets != nil {
 		for _, l := range s.Sockets.Listeners {
-			st.Listeners = append(st.Listeners, fmt.Sprintf("%s (limit %d)", l.Endpoint(), l.Limit))
+			name := l.Endpoint()
+			if !s.Sockets.Approximate {
+				name += fmt.Sprintf(" (limit %d)", l.Limit)
+			}
+			st.Listeners = append(st.Listeners, name)
 		}
 		slices.Sort(st.Listeners)
 		st.Listeners = slices.Compact(st.Listeners)
@@ -85,12 +93,19 @@ func (p Plan) Forbidden() (Finding, bool) {
 	return Finding{}, false
 }
 
-// worse are the warnings and errors of the second report that are not in the
-// first.
+// worse are the warnings and errors of the second report whose rules do not fire
+// in the first, also not as redundant ones.
 func worse(now, then Report) []Finding {
+	fired := map[string]bool{}
+	for _, f := range now.Findings {
+		fired[f.Rule] = true
+	}
+	for _, r := range now.Redundant {
+		fired[r.Rule] = true
+	}
 	added := []Finding{}
 	for _, f := range then.Findings {
-		if f.Severity.AtLeast(rules.Warning) && !slices.ContainsFunc(now.Findings, func(o Finding) bool { return o.Rule == f.Rule }) {
+		if f.Severity.AtLeast(rules.Warning) && !fired[f.Rule] {
 			added = append(added, f)
 		}
 	}

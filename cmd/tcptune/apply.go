@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -46,10 +46,13 @@ that others than root may write.`,
 		Example: `  sudo tcptune apply --profile highconn --dry-run
   sudo tcptune apply --profile highconn --reason 'OPS-1234 reconnect storm'
   sudo tcptune apply --profile highconn --persist --yes`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkFormat(f.format); err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("drop-in") && !f.persist {
+				return usage("", "--drop-in goes with --persist")
 			}
 			if f.format == "json" && !f.yes && !f.dryRun {
 				return usage("", "--format json goes with --yes or --dry-run")
@@ -96,21 +99,30 @@ func (a *app) apply(ctx context.Context, f applyFlags) error {
 			fmt.Fprintf(a.out, "\nDrop-in %s:\n%s\n", report.Safe(request.DropIn.Path), report.SafeLines(strings.TrimSpace(string(request.DropIn.Content))))
 		}
 	}
-	if err := refuseForbidden(p.Plan); err != nil {
+	if f.dryRun && f.format == "json" {
+		if err := report.JSON(a.out, p.Plan); err != nil {
+			return err
+		}
+	}
+	if err := refuseForbidden(p.Plan, f.rules); err != nil {
 		return err
 	}
+	if f.dryRun && f.format == "json" {
+		return nil
+	}
 	if f.dryRun {
-		if f.format == "json" {
-			return report.JSON(a.out, p.Plan)
-		}
 		fmt.Fprintln(a.out, "\nDry run: nothing was written.")
 		return nil
 	}
 	if err := trusted(p.profile); err != nil {
 		return err
 	}
-	if len(p.Steps) > 0 && !f.yes {
-		ok, err := a.confirm(fmt.Sprintf("Apply %d changes?", len(p.Steps)))
+	if (len(p.Steps) > 0 || f.persist) && !f.yes {
+		question := "Apply this plan?"
+		if f.persist {
+			question = "Apply this plan and write the drop-in?"
+		}
+		ok, err := a.confirm(question)
 		if err != nil {
 			return err
 		}
@@ -132,7 +144,7 @@ func (a *app) carryOut(ctx context.Context, f applyFlags, p planned, request cha
 	}
 	result, err := change.Apply(ctx, tree, journal, request)
 	if err != nil {
-		return classify(err, exitRefused)
+		return errors.Join(a.printUndone(f.format, err), classify(err, exitRefused))
 	}
 	if f.persist {
 		a.warnOfRivals(request)
@@ -141,6 +153,22 @@ func (a *app) carryOut(ctx context.Context, f applyFlags, p planned, request cha
 		return report.JSON(a.out, result)
 	}
 	return a.text(rules.Info).Applied(a.out, result)
+}
+
+// printUndone prints, as JSON, what became of a transaction that failed on the
+// way; the text form has it in the error.
+func (a *app) printUndone(format string, err error) error {
+	var undone *change.UndoneError
+	var failed *change.UndoFailedError
+	switch {
+	case format != "json":
+		return nil
+	case errors.As(err, &failed):
+		return report.JSON(a.out, failed.Result)
+	case errors.As(err, &undone):
+		return report.JSON(a.out, undone.Result)
+	}
+	return nil
 }
 
 func openTree() (*sysctl.Tree, error) {
@@ -154,17 +182,14 @@ func openTree() (*sysctl.Tree, error) {
 
 // trusted refuses, for root, a profile that somebody else may have written.
 func trusted(p profiles.Profile) error {
-	if p.Origin == profiles.BuiltIn || os.Geteuid() != 0 {
+	if os.Geteuid() != 0 {
 		return nil
 	}
-	info, err := os.Stat(p.Origin)
-	if err != nil {
-		return unreadable(err)
-	}
-	owner := info.Sys().(*syscall.Stat_t).Uid
-	if owner != 0 || info.Mode().Perm()&0o022 != 0 {
-		return &failure{exitRefused, fmt.Errorf("refused: profile %s belongs to uid %d with mode %04o; root applies only what no one else can write", p.Origin, owner, info.Mode().Perm()),
-			"review it, then: chown root '" + p.Origin + "'; chmod go-w '" + p.Origin + "'"}
+	for _, file := range p.Files {
+		if err := file.OnlyRoot(); err != nil {
+			return &failure{exitRefused, fmt.Errorf("refused: profile %s: %w; root applies only what no one else can write", p.Name, err),
+				"review it, then give it and its folder to root: chown root, chmod go-w"}
+		}
 	}
 	return nil
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
@@ -36,7 +39,7 @@ no privilege; what it could not see it lists as inconclusive.`,
   tcptune check --facts host.json --format json
   tcptune check --profile edge-proxy --fail-on error
   tcptune check --write-profile recommended.toml`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			shown, err := rules.ParseSeverity(minSeverity)
 			if err != nil {
@@ -51,6 +54,9 @@ no privilege; what it could not see it lists as inconclusive.`,
 			}
 			if err := checkFormat(format); err != nil {
 				return err
+			}
+			if writeProfile == "-" && format == "json" {
+				return usage("name a file for the profile", "--write-profile - and --format json both want standard output")
 			}
 			set, err := ruleFlags.load()
 			if err != nil {
@@ -70,9 +76,11 @@ no privilege; what it could not see it lists as inconclusive.`,
 					return err
 				}
 			}
-			if format == "json" {
+			switch {
+			case writeProfile == "-": // standard output is the profile
+			case format == "json":
 				err = report.JSON(a.out, r)
-			} else {
+			default:
 				text := a.text(shown)
 				text.Verbose = verbose
 				err = text.Report(a.out, r)
@@ -92,7 +100,7 @@ no privilege; what it could not see it lists as inconclusive.`,
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")
 	cmd.Flags().StringVar(&minSeverity, "min-severity", "info", "show findings from this severity up: info, warning or error")
 	cmd.Flags().StringVar(&failOn, "fail-on", "warning", "exit with 1 on findings from this severity up: info, warning, error, or never")
-	cmd.Flags().StringVar(&writeProfile, "write-profile", "", "write the recommended state as a profile to `FILE` (- for standard output)")
+	cmd.Flags().StringVar(&writeProfile, "write-profile", "", "write the recommended state as a profile to `FILE` (- for standard output, in place of the report)")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list the rules that were silent or not applicable, too")
 	return cmd
 }
@@ -122,6 +130,9 @@ func loadProfile(name string) (*profiles.Profile, error) {
 		return nil, nil
 	}
 	p, err := profiles.Load(name)
+	if errors.As(err, new(*fs.PathError)) {
+		return nil, unreadable(err)
+	}
 	if err != nil {
 		return nil, usage("'tcptune profile list' shows the profiles there are", "%w", err)
 	}
@@ -145,5 +156,17 @@ func (a *app) writeRecommendation(path string, s *facts.Snapshot, r advisor.Repo
 		_, err = a.out.Write(content)
 		return err
 	}
-	return unreadable(renameio.WriteFile(path, content, os.FileMode(0o644), renameio.WithExistingPermissions()))
+	return unreadable(replaceFile(path, content))
+}
+
+// replaceFile writes a file whole or not at all. A link stays a link, and what
+// is no regular file, such as /dev/stdout, is written to as it is.
+func replaceFile(path string, content []byte) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return os.WriteFile(path, content, 0)
+	}
+	return renameio.WriteFile(path, content, 0o644, renameio.WithTempDir(filepath.Dir(path)), renameio.WithExistingPermissions())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 
 	"github.com/tcptune/tcptune/advisor/report"
 	"github.com/tcptune/tcptune/sysctl"
@@ -66,7 +67,7 @@ func classify(err error, otherwise int) error {
 	case errors.As(err, &failed):
 		return &failure{exitUndoFailed, err, "look at the parameters named; 'tcptune history' shows the transaction"}
 	case errors.As(err, &undone):
-		return &failure{exitUndone, err, ""}
+		return &failure{exitUndone, err, hintOnPermission(err)}
 	case errors.Is(err, change.ErrLocked):
 		return &failure{exitRefused, err, "wait for the other tcptune to end"}
 	case errors.As(err, &moved):
@@ -79,19 +80,28 @@ func classify(err error, otherwise int) error {
 		return &failure{exitRefused, err, ""}
 	case errors.Is(err, context.Canceled):
 		return &failure{otherwise, errors.New("interrupted"), ""}
-	case errors.Is(err, fs.ErrPermission) && sysctl.CauseOf(err) != sysctl.ReadOnlyTree:
-		return &failure{otherwise, err, "root is needed for this"}
 	}
-	return &failure{otherwise, err, ""}
+	return &failure{otherwise, err, hintOnPermission(err)}
+}
+
+func hintOnPermission(err error) string {
+	if errors.Is(err, fs.ErrPermission) && sysctl.CauseOf(err) != sysctl.ReadOnlyTree && os.Geteuid() != 0 {
+		return "root is needed for this"
+	}
+	return ""
 }
 
 // say prints an error and its hint, and returns the exit code. Errors that reach
-// it without a code come from the command line's parser.
-func say(w io.Writer, err error) int {
+// it without a code come from the command line's parser or, those of a file,
+// from writing to standard output.
+func say(w io.Writer, err error, command string) int {
 	if err == nil {
 		return exitOK
 	}
-	f := &failure{code: exitUsage, err: err, hint: "'tcptune --help' shows the usage"}
+	f := &failure{code: exitUsage, err: err, hint: fmt.Sprintf("'%s --help' shows the usage", command)}
+	if errors.As(err, new(*fs.PathError)) {
+		f.code, f.hint = exitUnreadable, ""
+	}
 	errors.As(err, &f)
 	if f.err != nil {
 		fmt.Fprintf(w, "tcptune: error: %s\n", report.SafeLines(f.err.Error()))

@@ -24,7 +24,7 @@ speak of instead, with their sources.`,
 		Example: `  tcptune facts > host.json
   tcptune facts --interval 10s > host.json
   tcptune facts --values | grep ports`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := host.snapshot(cmd.Context(), a)
 			if err != nil {

@@ -16,7 +16,7 @@ func (a *app) historyCommand() *cobra.Command {
 		Use:     "history",
 		Short:   "List what was applied, when, by whom and why",
 		Example: "  sudo tcptune history\n  sudo tcptune history --format json",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			if err := checkFormat(format); err != nil {
 				return err

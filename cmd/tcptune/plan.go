@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -57,7 +58,7 @@ when a program listens again, and then which listeners those are.`,
 		Example: `  tcptune plan --profile highconn
   tcptune plan --profile ./ours.toml --exit-code
   tcptune plan --profile edge-proxy --facts host.json --format json`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkFormat(format); err != nil {
 				return err
@@ -74,6 +75,11 @@ when a program listens again, and then which listeners those are.`,
 			if err != nil {
 				return err
 			}
+			if exitCode {
+				if err := refuseForbidden(p.Plan, chosen); err != nil {
+					return err
+				}
+			}
 			if exitCode && len(p.Steps) > 0 {
 				return &failure{code: exitFindings}
 			}
@@ -84,16 +90,16 @@ when a program listens again, and then which listeners those are.`,
 	chosen.register(cmd)
 	cmd.Flags().StringVar(&profile, "profile", "", "the profile's `NAME` or file")
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")
-	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 1 if there is something to change")
+	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 1 if there is something to change, with 6 if apply would refuse it")
 	return cmd
 }
 
 // refuseForbidden is the refusal of a plan that would bring in an error.
-func refuseForbidden(p advisor.Plan) error {
+func refuseForbidden(p advisor.Plan, chosen ruleFlags) error {
 	f, forbidden := p.Forbidden()
 	if !forbidden {
 		return nil
 	}
 	return &failure{exitRefused, fmt.Errorf("refused: the planned state would bring in %s: %s", f.Rule, f.Message),
-		"'tcptune explain " + f.Rule + "' says why"}
+		"'tcptune explain " + strings.Join(append([]string{f.Rule}, chosen.arguments()...), " ") + "' says why"}
 }

@@ -24,7 +24,7 @@ func (a *app) profileCommand() *cobra.Command {
 		Long: `A profile is a wanted state: floors, ceilings and exact values, each with its
 reason. Those in ` + profiles.Directory + ` add to the built-in ones or, under the
 same name, replace them. Where a profile's name is asked for, a file will do.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.profileListCommand(), a.profileShowCommand(), a.profileDiffCommand(), a.profileRenderCommand())
@@ -36,7 +36,7 @@ func (a *app) profileListCommand() *cobra.Command {
 		Use:     "list",
 		Short:   "List the profiles there are",
 		Example: "  tcptune profile list",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			rows := [][]string{{"profile", "origin", "for"}}
 			for _, name := range profiles.Names() {
@@ -174,8 +174,10 @@ func wants(goals []profiles.Goal) string {
 			text = append(text, fmt.Sprintf("%s: %s, not to be had here: %s\n", goal.Key, goal.Want, goal.Skip))
 		case goal.Bound == profiles.Exactly:
 			text = append(text, fmt.Sprintf("%s = %s\n", goal.Key, goal.Value))
+		case goal.Bound == profiles.AtLeast:
+			text = append(text, fmt.Sprintf("%s >= %s\n", goal.Key, goal.Value))
 		default:
-			text = append(text, fmt.Sprintf("%s = %s %s\n", goal.Key, goal.Bound, goal.Value))
+			text = append(text, fmt.Sprintf("%s <= %s\n", goal.Key, goal.Value))
 		}
 	}
 	slices.Sort(text)

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"errors"
+	"io"
+
 	"github.com/spf13/cobra"
 
 	"github.com/tcptune/tcptune/advisor/report"
@@ -35,13 +38,18 @@ transaction that was cut off in the middle.`,
 				return classify(err, exitRefused)
 			}
 			result, err := change.Rollback(cmd.Context(), tree, journal, id)
-			if err != nil {
-				return classify(err, exitRefused)
+			if err != nil && result.ID == "" {
+				return errors.Join(a.printUndone(format, err), classify(err, exitRefused))
 			}
+			print := a.text(rules.Info).RolledBack
 			if format == "json" {
-				return report.JSON(a.out, result)
+				print = func(w io.Writer, r change.Result) error { return report.JSON(w, r) }
 			}
-			return a.text(rules.Info).RolledBack(a.out, result)
+			if printing := print(a.out, result); printing != nil {
+				return printing
+			}
+			// All was put back, and the journal does not say so.
+			return classify(err, exitUndoFailed)
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", "text", "text or json")

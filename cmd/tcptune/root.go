@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // version is set when a release is built (-ldflags "-X main.version=v1.2.3").
@@ -25,7 +27,27 @@ func run(ctx context.Context, args []string, a *app) int {
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	return say(a.err, root.ExecuteContext(ctx))
+	cmd, err := root.ExecuteContextC(ctx)
+	return say(a.err, err, cmd.CommandPath())
+}
+
+// refuseEmptyFlags refuses --state-dir ” and its like: the shell variable that
+// was meant to fill it is unset, and the default would be a surprise.
+func refuseEmptyFlags(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" && f.Name != "reason" {
+			err = usage("", "--%s is empty", f.Name)
+		}
+	})
+	return err
+}
+
+// noArguments is the check of commands that take none.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage(fmt.Sprintf("'%s --help' shows the usage", cmd.CommandPath()), "%s takes no arguments, and got %q", cmd.CommandPath(), args[0])
+	}
+	return nil
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -47,7 +69,10 @@ could not look. A profile is applied as one transaction and can be undone.`,
 		Version:       versionText(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		PersistentPreRunE: func(*cobra.Command, []string) error {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := refuseEmptyFlags(cmd); err != nil {
+				return err
+			}
 			switch a.color {
 			case "auto", "always", "never":
 				return nil

@@ -27,6 +27,15 @@ func (r *ruleFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&r.disable, "disable", nil, "leave out rules that match `PATTERN`, such as 'timewait/*' (may be repeated)")
 }
 
+// arguments are the flags that choose the same rules again.
+func (r *ruleFlags) arguments() []string {
+	var args []string
+	for _, dir := range r.dirs {
+		args = append(args, "--rules", dir)
+	}
+	return args
+}
+
 // load reads the built-in rules, the administrator's and those of --rules; of
 // two with one name the later wins.
 func (r *ruleFlags) load() (rules.Set, error) {
@@ -47,6 +56,9 @@ func (r *ruleFlags) load() (rules.Set, error) {
 			err = set.Add(os.DirFS(dir), dir)
 		}
 		if err != nil {
+			if errors.As(err, new(*fs.PathError)) {
+				return rules.Set{}, unreadable(err)
+			}
 			return rules.Set{}, &failure{exitUsage, err, "'tcptune rules test DIR' tests a folder of rules"}
 		}
 	}
@@ -64,7 +76,7 @@ func (a *app) rulesCommand() *cobra.Command {
 		Long: `Rules are data, one TOML file each. Those in ` + rulesDirectory + ` and --rules DIR
 add to the built-in ones or, under the same name, replace them. The examples in a
 rule are its tests.`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.rulesListCommand(), a.rulesTestCommand())
@@ -77,19 +89,22 @@ func (a *app) rulesListCommand() *cobra.Command {
 		Use:     "list",
 		Short:   "List the rules, their severity and where they come from",
 		Example: "  tcptune rules list\n  tcptune rules list --rules ./rules",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			set, err := chosen.load()
 			if err != nil {
 				return err
 			}
-			rows := [][]string{{"rule", "severity", "kernels", "origin", "title"}}
+			rows := [][]string{{"rule", "severity", "title"}}
 			for _, r := range set.All() {
-				origin := r.Origin
-				if r.IsBuiltIn() {
-					origin = rules.BuiltIn
+				title := r.Title
+				if kernels := r.Kernels.String(); kernels != "" {
+					title += " (Linux " + kernels + ")"
 				}
-				rows = append(rows, []string{r.Name, string(r.Severity), r.Kernels.String(), origin, r.Title})
+				if !r.IsBuiltIn() {
+					title += " (" + r.Origin + ")"
+				}
+				rows = append(rows, []string{r.Name, string(r.Severity), title})
 			}
 			return a.text(rules.Info).Table(a.out, rows)
 		},
@@ -128,7 +143,12 @@ rules and of ` + rulesDirectory + `. It exits with 1 if one does not hold.`,
 					fmt.Fprintln(a.out, report.Safe(fault))
 				}
 			}
-			fmt.Fprintf(a.out, "%d rules, %d examples, %d faults\n", tested, examples, failed)
+			if tested == 0 {
+				return usage("", "there are no rules in %s", args[0])
+			}
+			if _, err := fmt.Fprintf(a.out, "rules: %d, examples: %d, faults: %d\n", tested, examples, failed); err != nil {
+				return err
+			}
 			if failed > 0 {
 				return &failure{code: exitFindings}
 			}

@@ -38,7 +38,7 @@ func Apply(ctx context.Context, p Params, j *Journal, r Request) (Result, error)
 		return Result{}, err
 	}
 	entry := Entry{Identity: here, By: r.By, Reason: r.Reason, Profile: r.Profile}
-	var result Result
+	result := Result{Schema: ResultSchema, State: Unchanged}
 	if entry.Changes, result.Same, err = look(p, r.Changes); err != nil {
 		return Result{}, err
 	}

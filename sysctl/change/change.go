@@ -40,16 +40,12 @@ type Request struct {
 func (r Request) check() error {
 	seen := make(map[sysctl.Key]bool)
 	for _, c := range r.Changes {
-		param, known := sysctl.Lookup(c.Key)
-		if !known {
-			return &sysctl.Error{Op: "set", Key: c.Key, Cause: sysctl.Unknown, Detail: "tcptune writes only parameters of its catalogue"}
-		}
 		if seen[c.Key] {
 			return fmt.Errorf("set %s: named twice in one set of changes", c.Key)
 		}
 		seen[c.Key] = true
-		if err := param.CheckSane(c.To); err != nil {
-			return &sysctl.Error{Op: "set", Key: c.Key, Cause: sysctl.BadValue, Detail: err.Error()}
+		if err := sysctl.Check(c.Key, c.To); err != nil {
+			return err
 		}
 	}
 	if r.DropIn != nil {

@@ -1,6 +1,7 @@
 package change
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -85,22 +86,36 @@ func (j *Journal) create() error {
 type Record struct {
 	Entry
 	// File is the entry's path.
-	File string
+	File string `json:"file"`
 	// Damaged is why the entry cannot be read, or nil. If it is set then of the
 	// Entry only the ID is, and that from the file's name.
-	Damaged *DamagedError
+	Damaged *DamagedError `json:"-"`
+}
+
+// MarshalJSON prints an entry and its file, or, of a damaged one, its id, file
+// and what is wrong with it.
+func (r Record) MarshalJSON() ([]byte, error) {
+	if r.Damaged != nil {
+		return json.Marshal(struct {
+			ID      string `json:"id"`
+			File    string `json:"file"`
+			Damaged string `json:"damaged"`
+		}{r.ID, r.File, r.Damaged.Error()})
+	}
+	type plain Record
+	return json.Marshal(plain(r))
 }
 
 // List reads all entries, newest first, the damaged ones included.
 func (j *Journal) List() ([]Record, error) {
 	names, err := os.ReadDir(j.dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return []Record{}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list journal: %w", err)
 	}
-	var records []Record
+	records := []Record{}
 	for _, name := range names {
 		id, isEntry := strings.CutSuffix(name.Name(), ".json")
 		if !isEntry || strings.HasPrefix(id, ".") {

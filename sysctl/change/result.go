@@ -2,12 +2,21 @@ package change
 
 import "github.com/tcptune/tcptune/sysctl"
 
+// ResultSchema is the version of the result's form in JSON
+// (docs/result.schema.json).
+const ResultSchema = 1
+
+// Unchanged is the state of a Result of nothing: all was as wanted, and no
+// transaction was made.
+const Unchanged = "unchanged"
+
 // A Result tells what Apply or Rollback did, parameter by parameter.
 type Result struct {
+	Schema int `json:"schema"`
 	// ID is the transaction's. It is empty if there was nothing to change, and
 	// then nothing was journalled.
 	ID    string `json:"id,omitempty"`
-	State State  `json:"state,omitempty"`
+	State State  `json:"state"` // of the transaction, or Unchanged
 	// Written was changed by Apply, in this order.
 	Written Set `json:"written,omitempty"`
 	// Restored was put back to its From, in this order.

@@ -2,7 +2,10 @@ package change
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/tcptune/tcptune/sysctl"
 )
@@ -19,6 +22,11 @@ import (
 // The context counts only before the first write: to stop half-way would help
 // nobody.
 func Rollback(ctx context.Context, p Params, j *Journal, id string) (Result, error) {
+	// The lock would create the journal: where there is none, nothing was done.
+	if _, err := os.Lstat(j.dir); errors.Is(err, fs.ErrNotExist) {
+		_, err := choose(nil, id, Identity{})
+		return Result{}, err
+	}
 	unlock, err := j.lockUnlessHeld()
 	if err != nil {
 		return Result{}, err

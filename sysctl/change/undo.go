@@ -32,11 +32,11 @@ func (u *undoing) settle(j *Journal, e *Entry, done State, cause error) (Result,
 	}
 	var failure *UndoFailedError
 	if u.failed != nil {
-		failure = &UndoFailedError{Cause: cause, Result: Result{ID: e.ID}, Failed: u.failed}
+		failure = &UndoFailedError{Cause: cause, Result: Result{Schema: ResultSchema, ID: e.ID, State: e.State}, Failed: u.failed}
 		e.Failure, done = failure.Error(), UndoFailed
 	}
 	err := j.save(e, done)
-	result := Result{ID: e.ID, State: e.State, Restored: u.restored, Same: u.same, Left: u.left, DropIn: u.dropIn, Rebooted: u.rebooted}
+	result := Result{Schema: ResultSchema, ID: e.ID, State: e.State, Restored: u.restored, Same: u.same, Left: u.left, DropIn: u.dropIn, Rebooted: u.rebooted}
 	if failure == nil {
 		return result, err
 	}

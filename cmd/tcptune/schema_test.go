@@ -1,0 +1,497 @@
+package main
+
+import (
+	"context"
+	"encoding"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/tcpstate"
+	"github.com/tcptune/tcptune/profiles"
+	"github.com/tcptune/tcptune/sysctl/change"
+	"github.com/tcptune/tcptune/sysctl/sysctltest"
+)
+
+// described are the forms of JSON output by the names of their schemas, and the
+// types that they are printed from.
+var described = map[string]reflect.Type{
+	"facts":   reflect.TypeFor[facts.Snapshot](),
+	"history": reflect.TypeFor[[]change.Record](),
+	"plan":    reflect.TypeFor[advisor.Plan](),
+	"report":  reflect.TypeFor[advisor.Report](),
+	"result":  reflect.TypeFor[change.Result](),
+}
+
+// schemaText reads docs/NAME.schema.json.
+func schemaText(t *testing.T, name string) map[string]any {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/" + name + ".schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, ok := parseJSON(t, string(text)).(map[string]any)
+	if !ok {
+		t.Fatalf("%s is not an object", name)
+	}
+	return doc
+}
+
+// compiled are all schemas, themselves checked against JSON Schema 2020-12.
+func compiled(t *testing.T) map[string]*jsonschema.Schema {
+	t.Helper()
+	schemas := map[string]*jsonschema.Schema{}
+	for name := range described {
+		compiler := jsonschema.NewCompiler()
+		compiler.AssertFormat()
+		doc := schemaText(t, name)
+		url, _ := doc["$id"].(string)
+		if doc["$schema"] != "https://json-schema.org/draft/2020-12/schema" || filepath.Base(url) != name+".schema.json" {
+			t.Errorf("%s: $schema is %v and $id %q", name, doc["$schema"], url)
+		}
+		if err := compiler.AddResource(url, doc); err != nil {
+			t.Fatal(err)
+		}
+		schema, err := compiler.Compile(url)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		schemas[name] = schema
+	}
+	return schemas
+}
+
+func parseJSON(t *testing.T, text string) any {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatalf("%v in:\n%s", err, text)
+	}
+	return doc
+}
+
+// printed is what a command line prints; its exit code must be one of those.
+func printed(t *testing.T, codes []int, args ...string) string {
+	t.Helper()
+	var out, errs strings.Builder
+	code := run(context.Background(), args, &app{in: strings.NewReader(""), out: &out, err: &errs})
+	if !slices.Contains(codes, code) {
+		t.Fatalf("tcptune %s: exit code %d, want one of %v\n%s", strings.Join(args, " "), code, codes, errs.String())
+	}
+	return out.String()
+}
+
+// matches runs a command line and validates what it prints.
+func matches(t *testing.T, schemas map[string]*jsonschema.Schema, name string, codes []int, args ...string) string {
+	t.Helper()
+	text := printed(t, codes, args...)
+	if err := schemas[name].Validate(parseJSON(t, text)); err != nil {
+		t.Errorf("tcptune %s: %v\n%.2000s", strings.Join(args, " "), err, text)
+	}
+	return text
+}
+
+func snapshots(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/facts/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no snapshots: %v", err)
+	}
+	return files
+}
+
+// cookieless is a profile whose plan brings in a finding.
+func cookieless(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "cookieless.toml")
+	text := "summary = \"s\"\n[[want]]\nkey = \"net.ipv4.tcp_syncookies\"\nexactly = 0\nwhy = \"w\"\n"
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestOutputOnSnapshotsMatchesTheSchemas(t *testing.T) {
+	schemas := compiled(t)
+	bad := cookieless(t)
+	for _, file := range snapshots(t) {
+		matches(t, schemas, "facts", []int{exitOK}, "facts", "--facts", file)
+		matches(t, schemas, "report", []int{exitOK}, "check", "--facts", file, "--format", "json", "--fail-on", "never", "--behind-nat")
+		for _, profile := range append(profiles.Names(), bad) {
+			matches(t, schemas, "report", []int{exitOK}, "check", "--facts", file, "--format", "json", "--fail-on", "never", "--profile", profile)
+			text := matches(t, schemas, "plan", []int{exitOK}, "plan", "--facts", file, "--format", "json", "--profile", profile)
+			if profile == bad && strings.Contains(text, `"worse": []`) {
+				t.Errorf("%s: the plan without cookies brings in nothing", file)
+			}
+		}
+	}
+}
+
+// On the running kernel: a plan is applied, and comes off in parts.
+func TestLiveOutputMatchesTheSchemas(t *testing.T) {
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	schemas := compiled(t)
+	ok := []int{exitOK}
+	state, dropIn := filepath.Join(t.TempDir(), "state"), filepath.Join(t.TempDir(), "90.conf")
+	history := func(codes []int, want string) {
+		t.Helper()
+		if text := matches(t, schemas, "history", codes, "history", "--format", "json", "--state-dir", state); !strings.Contains(text, want) {
+			t.Errorf("no %s in the history:\n%s", want, text)
+		}
+	}
+	result := func(want string, args ...string) {
+		t.Helper()
+		if text := matches(t, schemas, "result", ok, append(args, "--format", "json", "--state-dir", state)...); !strings.Contains(text, want) {
+			t.Errorf("tcptune %s: no %s in:\n%s", strings.Join(args, " "), want, text)
+		}
+	}
+
+	matches(t, schemas, "facts", ok, "facts")
+	matches(t, schemas, "facts", ok, "facts", "--interval", "10ms", "--behind-nat")
+	matches(t, schemas, "report", ok, "check", "--format", "json", "--fail-on", "never", "--profile", "edge-proxy")
+	matches(t, schemas, "report", ok, "check", "--format", "json", "--fail-on", "never", "--interval", "10ms")
+	matches(t, schemas, "plan", ok, "plan", "--profile", "highconn", "--format", "json")
+	matches(t, schemas, "plan", ok, "apply", "--profile", cookieless(t), "--dry-run", "--format", "json")
+	history(ok, "")
+
+	result(`"written"`, "apply", "--profile", "highconn", "--yes", "--reason", "OPS-1234")
+	result(`"state": "unchanged"`, "apply", "--profile", "highconn", "--yes")
+	result(`"outcome": "written"`, "apply", "--profile", "highconn", "--yes", "--persist", "--drop-in", dropIn)
+	history(ok, dropIn)
+	result(`"outcome": "removed"`, "rollback")
+	if err := os.WriteFile("/proc/sys/net/core/somaxconn", []byte("9999"), 0); err != nil {
+		t.Fatal(err)
+	}
+	result(`"left"`, "rollback")
+	history(ok, `"left"`)
+
+	if err := os.WriteFile(filepath.Join(state, "20260101T000000.000Z.json"), []byte("not JSON"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	history([]int{exitUnreadable}, "20260101T000000.000Z")
+}
+
+// full are documents in which every field has a value, some of which no test can
+// bring about.
+func full(t *testing.T) map[string][]any {
+	t.Helper()
+	text := func(v any) any {
+		encoded, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parseJSON(t, string(encoded))
+	}
+	file := snapshots(t)[0]
+	id, at := "20261120T140000.000Z", time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC)
+	changes := change.Set{{Key: "net.core.somaxconn", From: "128", To: "16384", Because: "b"}}
+	left := []change.Left{{Key: "net.core.somaxconn", Wanted: "128", Found: "9999", Why: "w"}}
+	entry := change.Entry{Schema: change.Schema, ID: id, State: change.UndoFailed, Started: at, Applied: at, Ended: at,
+		Identity: change.Identity{Boot: "b", Namespace: change.Namespace{Inode: 4026531840, Cookie: 1}},
+		By:       change.Author{Login: "l", Sudo: "s", PID: 1}, Reason: "r", Profile: "p", Changes: changes, Failure: "f", Left: left,
+		DropIn: &change.FileChange{Path: "/etc/sysctl.d/90-tcptune.conf", Before: []byte("b"), After: strings.Repeat("0f", 32)}}
+	return map[string][]any{
+		"facts":  {parseJSON(t, printed(t, []int{exitOK}, "facts", "--facts", file, "--behind-nat"))},
+		"plan":   {parseJSON(t, printed(t, []int{exitOK}, "plan", "--facts", file, "--profile", cookieless(t), "--format", "json"))},
+		"report": {parseJSON(t, printed(t, []int{exitFindings}, "check", "--facts", file, "--profile", "highconn", "--format", "json"))},
+		"result": {
+			text(change.Result{Schema: change.ResultSchema, ID: id, State: change.Applied, Written: changes, Same: changes, DropIn: &change.FileResult{Path: "/x", Outcome: change.FileWritten}}),
+			text(change.Result{Schema: change.ResultSchema, ID: id, State: change.RolledBack, Restored: changes, Same: changes, Left: left, Rebooted: true,
+				DropIn: &change.FileResult{Path: "/x", Outcome: change.FileLeft, Why: "w"}}),
+		},
+		"history": {text([]change.Record{{Entry: entry, File: "/var/lib/tcptune/" + id + ".json"}})},
+	}
+}
+
+// A schema that takes anything proves nothing: wherever a document has a value,
+// the schema refuses one of another kind, and a field that is not described.
+func TestSchemasRefuseDocumentsSpoiledAnywhere(t *testing.T) {
+	schemas := compiled(t)
+	for name, docs := range full(t) {
+		for _, doc := range docs {
+			if err := schemas[name].Validate(doc); err != nil {
+				t.Errorf("%s, not spoiled: %v", name, err)
+				continue
+			}
+			spots := 0
+			spoil(&doc, name, func(how string) {
+				spots++
+				if schemas[name].Validate(doc) == nil {
+					t.Errorf("%s passes", how)
+				}
+			})
+			if spots < 20 {
+				t.Errorf("%s: only %d spots were spoiled", name, spots)
+			}
+		}
+	}
+}
+
+// spoil calls try with one spot of a document after the other spoiled.
+func spoil(spot *any, path string, try func(how string)) {
+	whole := *spot
+	*spot = "another kind of value"
+	if _, isText := whole.(string); isText {
+		*spot = json.Number("-7")
+	}
+	try(path + " of another kind")
+	*spot = whole
+	switch whole := whole.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(whole)) {
+			value := whole[key]
+			visit := value
+			spoil(&visit, path+"."+key, func(how string) {
+				whole[key] = visit
+				try(how)
+			})
+			whole[key] = value
+		}
+		whole["surplus"] = nil
+		try(path + " with a surplus field")
+		delete(whole, "surplus")
+	case []any:
+		for i := range whole {
+			spoil(&whole[i], fmt.Sprintf("%s[%d]", path, i), try)
+		}
+	}
+}
+
+func TestSchemasRefuseWrongDocuments(t *testing.T) {
+	schemas := compiled(t)
+	docs := full(t)
+	for _, c := range []struct{ schema, old, new string }{
+		{"report", `"schema":1`, `"schema":2`},
+		{"report", `"severity":"warning"`, `"severity":"grave"`},
+		{"report", `"confidence":"certain"`, `"confidence":"probable"`},
+		{"report", `"state":"TIME-WAIT"`, `"state":"TIME_WAIT"`},
+		{"report", `"window_seconds":0`, `"seconds":0`},
+		{"report", `"met":`, `"met":-`},
+		{"facts", `"schema":1`, `"schema":2`},
+		{"facts", `"kernel":"`, `"kernel":"Linux `},
+		{"facts", `"cause":"module not loaded"`, `"cause":"no idea"`},
+		{"facts", `"close_wait":`, `"closewait":`},
+		{"facts", `"port":443,`, `"port":65536,`},
+		{"facts", `"sockets":{`, `"socket":{`},
+		{"plan", `"acts":"at once"`, `"acts":"soon"`},
+		{"plan", `"key":"net.ipv4.tcp_syncookies"`, `"key":""`},
+		{"plan", `"worse":[`, `"better":[`},
+		{"result", `"state":"applied"`, `"state":"begun"`},
+		{"result", `"state":"applied",`, ``},
+		{"result", `"id":"20261120T140000.000Z"`, `"id":"2026-11-20"`},
+		{"result", `"outcome":"written"`, `"outcome":"done"`},
+		{"history", `"schema":1`, `"schema":2`},
+		{"history", `"started":"2026-11-20T14:00:00Z"`, `"started":"yesterday"`},
+		{"history", `"state":"undo failed"`, `"state":"lost"`},
+		{"history", `"inode":4026531840`, `"inode":0`},
+		{"history", `"after":"0f`, `"after":"`},
+	} {
+		encoded, err := json.Marshal(docs[c.schema][0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := strings.Replace(string(encoded), c.old, c.new, 1)
+		if wrong == string(encoded) {
+			t.Errorf("%s: no %s in:\n%.3000s", c.schema, c.old, encoded)
+		} else if schemas[c.schema].Validate(parseJSON(t, wrong)) == nil {
+			t.Errorf("%s: %s in place of %s passes", c.schema, c.new, c.old)
+		}
+	}
+	for name, schema := range schemas {
+		for _, wrong := range []string{`1`, `"x"`, `{"surplus":1}`, `[{}]`} {
+			if schema.Validate(parseJSON(t, wrong)) == nil {
+				t.Errorf("%s: %s passes", name, wrong)
+			}
+		}
+	}
+}
+
+// Every field of the types stands in the schemas, described, and no other.
+func TestSchemasHaveTheFieldsOfTheTypes(t *testing.T) {
+	for name, typ := range described {
+		root := schemaText(t, name)
+		f := fields{t, root}
+		f.compare(root, typ, name)
+	}
+}
+
+// A definition of one name is the same in every schema that has it, so that each
+// file can be used alone.
+func TestSchemasShareTheirDefinitions(t *testing.T) {
+	first := map[string]any{}
+	for _, name := range slices.Sorted(maps.Keys(described)) {
+		root := schemaText(t, name)
+		defs, _ := root["$defs"].(map[string]any)
+		text, err := json.Marshal(root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for def, content := range defs {
+			if diff := cmp.Diff(first[def], content); first[def] != nil && diff != "" {
+				t.Errorf("%s: %s is another elsewhere:\n%s", name, def, diff)
+			}
+			first[def] = content
+			if !strings.Contains(string(text), `"#/$defs/`+def+`"`) {
+				t.Errorf("%s: nothing refers to %s", name, def)
+			}
+		}
+	}
+}
+
+// fields compares a schema with Go types.
+type fields struct {
+	t    *testing.T
+	root map[string]any
+}
+
+// resolve follows references, and of alternatives takes the first.
+func (f fields) resolve(node map[string]any) (resolved map[string]any, description string) {
+	description, _ = node["description"].(string)
+	for {
+		next := map[string]any(nil)
+		if ref, ok := node["$ref"].(string); ok {
+			next, _ = f.root["$defs"].(map[string]any)[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
+		} else if alternatives, ok := node["oneOf"].([]any); ok {
+			next, _ = alternatives[0].(map[string]any)
+		}
+		if next == nil {
+			return node, description
+		}
+		node = next
+		if text, ok := node["description"].(string); ok && description == "" {
+			description = text
+		}
+	}
+}
+
+func (f fields) compare(node map[string]any, typ reflect.Type, path string) {
+	node, description := f.resolve(node)
+	if strings.HasSuffix(path, "[]") || strings.HasSuffix(path, ".*") {
+		description = path // the list or table tells what it holds
+	}
+	if description == "" || strings.Contains(description, "\n") {
+		f.t.Errorf("%s: no description of one line, but %q", path, description)
+	}
+	for typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	if node["enum"] != nil || node["const"] != nil || node["type"] == "null" {
+		return
+	}
+	kind := "object"
+	switch {
+	case typ.Implements(reflect.TypeFor[encoding.TextMarshaler]()), typ.Kind() == reflect.String, typ == reflect.TypeFor[[]byte]():
+		kind = "string"
+	case typ.Kind() == reflect.Slice:
+		kind = "array"
+		items, _ := node["items"].(map[string]any)
+		f.compare(items, typ.Elem(), path+"[]")
+	case typ.Kind() == reflect.Map:
+		values, _ := node["additionalProperties"].(map[string]any)
+		f.compare(values, typ.Elem(), path+".*")
+	case typ.Kind() == reflect.Bool:
+		kind = "boolean"
+	case typ.Kind() == reflect.Float64:
+		kind = "number"
+	case typ.Kind() == reflect.Struct:
+		f.object(node, typ, path)
+	default:
+		kind = "integer"
+	}
+	if nullable, ok := node["type"].([]any); ok && nullable[0] == kind && nullable[1] == "null" {
+		return
+	}
+	if node["type"] != kind {
+		f.t.Errorf("%s: is a %s and described as %v", path, kind, node["type"])
+	}
+}
+
+func (f fields) object(node map[string]any, typ reflect.Type, path string) {
+	properties, _ := node["properties"].(map[string]any)
+	var names, always []string
+	for _, field := range reflect.VisibleFields(typ) {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" {
+			name = field.Name
+		}
+		if field.Anonymous || !field.IsExported() || name == "-" {
+			continue
+		}
+		names = append(names, name)
+		if !strings.Contains(options, "omit") {
+			always = append(always, name)
+		}
+		if property, ok := properties[name].(map[string]any); ok {
+			f.compare(property, field.Type, path+"."+name)
+		}
+	}
+	var required []string
+	for _, name := range node["required"].([]any) {
+		required = append(required, name.(string))
+	}
+	slices.Sort(names)
+	slices.Sort(always)
+	slices.Sort(required)
+	if diff := cmp.Diff(names, slices.Sorted(maps.Keys(properties))); diff != "" {
+		f.t.Errorf("%s: fields that are printed (-) and described (+):\n%s", path, diff)
+	}
+	if diff := cmp.Diff(always, required); diff != "" {
+		f.t.Errorf("%s: fields that are always there (-) and required (+):\n%s", path, diff)
+	}
+	if node["additionalProperties"] != false {
+		f.t.Errorf("%s: takes fields that it does not describe", path)
+	}
+}
+
+// Where a field holds one of several words the schema lists those of the source.
+func TestSchemasListTheWordsOfTheSource(t *testing.T) {
+	var states, keys []string
+	for _, info := range tcpstate.All() {
+		states, keys = append(states, info.Name), append(keys, info.Word)
+	}
+	for _, c := range []struct {
+		schema, path string
+		want         []string
+	}{
+		{"report", "$defs severity enum", constants(t, "../../rules", "Severity")},
+		{"report", "$defs finding properties confidence enum", constants(t, "../../advisor", "Confidence")},
+		{"report", "$defs state properties state enum", states},
+		{"facts", "$defs state_counts propertyNames enum", keys},
+		{"facts", "$defs cause enum", constants(t, "../../sysctl", "Cause")},
+		{"facts", "properties gaps propertyNames enum", constants(t, "../../advisor/facts", "Part")},
+		{"plan", "$defs step properties acts enum", constants(t, "../../sysctl", "Acts")},
+		{"history", "$defs transaction_state enum", constants(t, "../../sysctl/change", "State")},
+		{"result", "$defs drop_in properties outcome enum", constants(t, "../../sysctl/change", "FileOutcome")},
+		{"result", "properties state enum", []string{string(change.Applied), string(change.RolledBack), string(change.Undone), string(change.UndoFailed), change.Unchanged}},
+	} {
+		spot := any(schemaText(t, c.schema))
+		for _, key := range strings.Fields(c.path) {
+			table, _ := spot.(map[string]any)
+			spot = table[key]
+		}
+		var got []string
+		list, _ := spot.([]any)
+		for _, word := range list {
+			got = append(got, fmt.Sprint(word))
+		}
+		slices.Sort(got)
+		slices.Sort(c.want)
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s: %s: words of the source (-) and listed (+):\n%s", c.schema, c.path, diff)
+		}
+	}
+}
