@@ -74,6 +74,9 @@ func NewFinding(rule rules.Rule, j rules.Judgement, f facts.Facts) Finding {
 			continue // what is not there cannot be set
 		}
 		param, _ := sysctl.Lookup(suggestion.Key)
+		if initial, known := f.Get("namespace.initial").Content.(bool); known && !initial && param.ReadOnlyInChild {
+			continue // the host's to set
+		}
 		from := sysctl.Value(facts.Format(current.Content))
 		if param.CheckSane(value) == nil && !param.Type.Equal(from, value) {
 			found.Suggest = append(found.Suggest, Suggestion{suggestion.Key, from, value})

@@ -157,6 +157,57 @@ func TestWhatCannotBeSeenIsInconclusive(t *testing.T) {
 	}
 }
 
+// A finding that was hidden behind a graver one is not brought in by what ends
+// the latter.
+func TestAPlanIsNotBlamedForWhatWasRedundant(t *testing.T) {
+	set := builtin(t)
+	severe := func(f *fstest.MapFile) *fstest.MapFile {
+		return &fstest.MapFile{Data: []byte(strings.Replace(string(f.Data), `"warning"`, `"error"`, 1))}
+	}
+	err := set.Add(fstest.MapFS{
+		"a/cause.toml":       severe(file("net.ipv4.tcp_keepalive_time > 1800", "")),
+		"a/consequence.toml": severe(file("net.ipv4.tcp_keepalive_intvl > 1", "a/cause")),
+		"a/new.toml":         severe(file("net.ipv4.tcp_keepalive_time < 1900", "")),
+	}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	highconn, err := profiles.Load("highconn") // sets tcp_keepalive_time to 1800
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := advisor.MakePlan(factstest.Healthy("6.12"), set, highconn)
+	if diff := cmp.Diff([]string{"error a/new"}, found(advisor.Report{Findings: plan.Worse})); diff != "" {
+		t.Errorf("brought in:\n%s", diff)
+	}
+	if f, forbidden := plan.Forbidden(); !forbidden || f.Rule != "a/new" {
+		t.Errorf("forbidden: %v, for %q", forbidden, f.Rule)
+	}
+}
+
+func TestPlanNamesTheListenersThatKeepTheirLimit(t *testing.T) {
+	highconn, err := profiles.Load("highconn")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := factstest.Healthy("6.12")
+	s.Sockets.Listeners = append(s.Sockets.Listeners, s.Sockets.Listeners[0]) // SO_REUSEPORT
+	for approximate, want := range map[bool][]string{false: {"[::]:22 (limit 128)", "[::]:443 (limit 511)"}, true: {"[::]:22", "[::]:443"}} {
+		s.Sockets.Approximate = approximate
+		for _, step := range advisor.MakePlan(s, builtin(t), highconn).Steps {
+			if step.Key != "net.core.somaxconn" {
+				if len(step.Listeners) > 0 {
+					t.Errorf("%s waits for listeners", step.Key)
+				}
+				continue
+			}
+			if diff := cmp.Diff(want, step.Listeners); diff != "" {
+				t.Errorf("approximate %v:\n%s", approximate, diff)
+			}
+		}
+	}
+}
+
 func TestRecommendationIsTheSameTwiceAndEndsTheFindings(t *testing.T) {
 	s := factstest.BusyServer("4.11.0")
 	highconn, err := profiles.Load("highconn")

@@ -60,7 +60,7 @@ var handshakeParams = []Param{
 	},
 	{
 		Key:     "net.ipv4.tcp_max_syn_backlog",
-		Meaning: "half-open connections of a listener; with tcp_syncookies = 0, SYNs of unknown hosts are dropped from three quarters of it on",
+		Meaning: "half-open connections of a listener, up to Linux 4.3; with tcp_syncookies = 0, on all kernels, SYNs of unknown hosts are dropped from three quarters of it on",
 		Type:    Number,
 		Unit:    Count,
 		Sane:    Range{1, 1 << 20}, // 320 bytes each

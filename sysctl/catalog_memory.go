@@ -5,7 +5,7 @@ import "math"
 var memoryParams = []Param{
 	{
 		Key:     "net.ipv4.tcp_mem",
-		Meaning: "memory of all TCP sockets together: below the first number none is saved, from the second on it is, beyond the third there is none",
+		Meaning: "memory of all TCP sockets of the host: above the second number buffers are held small until the sum is below the first, above the third allocations fail",
 		Type:    Vector,
 		Unit:    Pages,
 		Fields:  3,

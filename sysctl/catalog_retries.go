@@ -64,7 +64,8 @@ var retryParams = []Param{
 		Meaning: "idle time before the first keepalive probe, for sockets with SO_KEEPALIVE",
 		Type:    Number,
 		Unit:    Seconds,
-		// 0 leaves no idle time at all; beyond a week nothing is kept alive.
+		// 0 leaves no idle time at all, an idle connection is probed at every
+		// tcp_keepalive_intvl; beyond a week nothing is kept alive.
 		Sane:       Range{1, 604_800},
 		Accepts:    acceptsSeconds(),
 		Defaults:   always("7200"),

@@ -27,6 +27,9 @@ const (
 	NotAsked      Cause = "not set by any file"
 )
 
+// Causes lists them all.
+var Causes = []Cause{NotYet, Removed, NotBuilt, ModuleMissing, HostWide, NotPermitted, ReadOnlyTree, Unknown, BadValue, Refused, NotKept, Failed, NotMeasured, NotAsked}
+
 // Definitive reports whether the cause says that the thing is not there at all,
 // as against there and out of sight. What is definitively absent cannot be
 // wrong; what is out of sight may be.

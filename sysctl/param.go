@@ -135,7 +135,7 @@ type DefaultRule struct {
 type Host struct {
 	Release   Release
 	MemoryKiB int64 // MemTotal of /proc/meminfo
-	PageSize  int64 // bytes
+	PageSize  int64 // bytes, at least 4096; 0 if not known
 	// EhashBuckets is the size of the established hash; 0 if not known, and then
 	// it is estimated from MemoryKiB.
 	EhashBuckets int64

@@ -122,12 +122,20 @@ func ParseReleases(s string) (Releases, error) {
 		}
 		*bound = r
 	}
+	if !rs.before.IsZero() && !rs.from.Before(rs.before) {
+		return Releases{}, fmt.Errorf("parse range of kernels %q: no kernel lies in it", s)
+	}
 	return rs, nil
 }
 
 // Contains reports whether r lies in the range.
 func (rs Releases) Contains(r Release) bool {
 	return !r.Before(rs.from) && (rs.before.IsZero() || r.Before(rs.before))
+}
+
+// Overlaps reports whether a kernel may lie in both ranges.
+func (rs Releases) Overlaps(o Releases) bool {
+	return (rs.before.IsZero() || o.from.Before(rs.before)) && (o.before.IsZero() || rs.from.Before(o.before))
 }
 
 // String prints the range as [ParseReleases] reads it, or "" for every kernel.

@@ -49,9 +49,29 @@ func TestParseReleasesHoldsItsBounds(t *testing.T) {
 	if rs.String() != ">= 4.10, < 4.12" {
 		t.Errorf("printed as %q", rs.String())
 	}
-	for _, bad := range []string{"4.12", "<= 4.11", "> 4", ">= 4.10, >= 4.11", "< x", ">= 5.15.0-aws", ","} {
+	for _, bad := range []string{"4.12", "<= 4.11", "> 4", ">= 4.10, >= 4.11", "< x", ">= 5.15.0-aws", ",", ">= 4.12, < 4.12"} {
 		if _, err := ParseReleases(bad); err == nil {
 			t.Errorf("ParseReleases(%q) took a range it should refuse", bad)
+		}
+	}
+}
+
+func TestReleasesOverlap(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"", "", true}, {"", "< 4.4", true}, {"", ">= 4.4", true},
+		{"< 4.4", ">= 4.4", false}, {"< 4.4", "< 3.0", true}, {">= 4.4", ">= 6.0", true},
+		{">= 4.4, < 5.0", ">= 5.0", false}, {">= 4.4, < 5.0", "< 4.4", false}, {">= 4.4, < 5.0", ">= 4.9, < 6.0", true},
+	} {
+		a, errA := ParseReleases(c.a)
+		b, errB := ParseReleases(c.b)
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB)
+		}
+		if a.Overlaps(b) != c.want || b.Overlaps(a) != c.want {
+			t.Errorf("%q and %q overlap: %v and %v, want %v", c.a, c.b, a.Overlaps(b), b.Overlaps(a), c.want)
 		}
 	}
 }

@@ -69,28 +69,38 @@ func (t *Tree) Get(k Key) (Value, error) {
 // value makes sense, and reads it back. Its error is an [*Error]: BadValue when
 // nothing was written, NotKept when the kernel kept something else.
 func (t *Tree) Set(k Key, v Value) error {
+	if err := Check(k, v); err != nil {
+		return err
+	}
+	return t.write(k, v)
+}
+
+// Check says why [Tree.Set] would refuse a value whatever the kernel, or nil.
+// Its error is an [*Error].
+func Check(k Key, v Value) error {
 	param, known := Lookup(k)
 	if !known {
-		return &Error{Op: "set", Key: k, Cause: Unknown, Detail: "tcptune writes only parameters of its catalogue"}
+		return notInCatalogue(k)
 	}
 	if err := param.CheckSane(v); err != nil {
 		return &Error{Op: "set", Key: k, Cause: BadValue, Detail: err.Error()}
 	}
-	return t.write(param, v)
+	return nil
+}
+
+func notInCatalogue(k Key) error {
+	return &Error{Op: "set", Key: k, Cause: Unknown, Detail: "tcptune writes only parameters of its catalogue"}
 }
 
 // Restore puts back a value that was read earlier. It does not ask whether the
 // value makes sense: undo must bring back what was there.
-func (t *Tree) Restore(k Key, v Value) error {
+func (t *Tree) Restore(k Key, v Value) error { return t.write(k, v) }
+
+func (t *Tree) write(k Key, v Value) error {
 	param, known := Lookup(k)
 	if !known {
-		return &Error{Op: "set", Key: k, Cause: Unknown, Detail: "tcptune writes only parameters of its catalogue"}
+		return notInCatalogue(k)
 	}
-	return t.write(param, v)
-}
-
-func (t *Tree) write(param Param, v Value) error {
-	k := param.Key
 	// go-sysctl opens with O_CREATE: below an ordinary directory a missing
 	// parameter would come into being.
 	if _, err := os.Stat(t.file(k)); err != nil {

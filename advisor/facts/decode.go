@@ -55,6 +55,11 @@ func Decode(r io.Reader) (*Snapshot, error) {
 	if err := dec.Decode(s); err != nil {
 		return nil, explainJSON(text, err)
 	}
+	if s.Sysctls == nil {
+		s.Sysctls = map[sysctl.Key]Reading{}
+	}
+	s.Asked = append([]Assignment{}, s.Asked...)
+	s.NAT = append([]NATEvidence{}, s.NAT...)
 	if err := s.validate(); err != nil {
 		return nil, fmt.Errorf("snapshot makes no sense: %w", err)
 	}
@@ -83,7 +88,9 @@ func (s *Snapshot) validate() error {
 	}
 	check := validator{}
 	check.count("host.memory_kib", s.Host.MemoryKiB)
-	check.count("host.page_size", s.Host.PageSize)
+	if size := s.Host.PageSize; size != 0 && (size < 4<<10 || size > 1<<20) {
+		check.fail("host.page_size is %d", size)
+	}
 	check.count("host.cpus", int64(s.Host.CPUs))
 	for key := range s.Sysctls {
 		check.key("sysctls", key)
@@ -151,15 +158,21 @@ func (c *validator) fail(format string, args ...any) {
 	}
 }
 
-// count refuses negative numbers, and those whose sums could overflow.
+// count refuses negative numbers, and those so large that sums or percentages of
+// them could overflow.
 func (c *validator) count(what string, n int64) {
-	if n < 0 || n > 1<<62 {
+	if n < 0 || n > 1<<53 {
 		c.fail("%.80q is %d", what, n)
 	}
 }
 
 // number lets negative ones pass: Tcp.MaxConn is -1 where there is no limit.
-func (c *validator) number(what string, n int64) { c.count(what, max(n, -n)) }
+// Bytes counted since boot may be more than a count of things.
+func (c *validator) number(what string, n int64) {
+	if n < -(1<<62) || n > 1<<62 {
+		c.fail("%.80q is %d", what, n)
+	}
+}
 
 func (c *validator) port(what string, n int) {
 	if n < 0 || n > 65535 {

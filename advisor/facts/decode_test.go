@@ -55,6 +55,8 @@ func TestForeignSnapshotsAreRefusedWithAReason(t *testing.T) {
 		"negative sockets":     {replace(`"time_wait": 1443`, `"time_wait": -1`), "time_wait\" is -1"},
 		"a state that is none": {replace(`"time_wait"`, `"sleeping"`), `"sleeping" is not a TCP state`},
 		"number too large":     {replace(`"time_wait": 1443`, `"time_wait": 9223372036854775807`), "9223372036854775807"},
+		"overflowing sum":      {replace(`"time_wait": 1443`, `"time_wait": 4611686018427387904`), "4611686018427387904"},
+		"page size":            {`{"schema": 1, "kernel": "6.1", "host": {"memory_kib": 1, "page_size": 1}}`, "host.page_size is 1"},
 		"key with a newline":   {replace(`"net.ipv4.tcp_sack"`, `"net.ipv4\nx"`), "not a parameter's name"},
 		"port":                 {replace(`"port": 443`, `"port": 70000`), "70000 is not a port"},
 		"deep":                 {`{"schema": 1, "x": ` + strings.Repeat("[", 20000), "depth"},

@@ -59,25 +59,24 @@ func (d *deriver) gap(part Part) Gap {
 }
 
 func (d *deriver) host() {
-	s := d.snapshot
+	s, sizing := d.snapshot, d.snapshot.SizingHost()
 	d.set("kernel.release", s.Kernel.String(), "uname")
 	d.set("namespace.initial", s.Namespace.Initial, "/proc/sys")
-	if gap, missing := s.Gaps[PartHost]; missing {
-		d.missPrefix("host.", gap)
-		d.miss("memory.total_pages", gap)
-		return
+	d.missPrefix("host.", d.gap(PartHost))
+	d.miss("memory.total_pages", d.gap(PartHost))
+	if s.Host.CPUs > 0 {
+		d.set("host.cpus", s.Host.CPUs, "/proc/cpuinfo")
 	}
-	d.set("host.memory_mib", s.Host.MemoryKiB/1024, "/proc/meminfo")
-	d.set("host.cpus", s.Host.CPUs, "/proc/cpuinfo")
-	if s.Host.PageSize > 0 {
-		d.set("memory.total_pages", s.Host.MemoryKiB/max(s.Host.PageSize/1024, 1), "/proc/meminfo")
+	if s.Host.MemoryKiB > 0 {
+		d.set("host.memory_mib", s.Host.MemoryKiB/1024, "/proc/meminfo")
+		d.set("host.ehash_buckets", sizing.Buckets(), "estimated from memory")
 	}
-	host := s.SizingHost()
-	source := "net.ipv4.tcp_ehash_entries"
-	if host.EhashBuckets == 0 {
-		source = "estimated from memory"
+	if s.Host.MemoryKiB > 0 && s.Host.PageSize > 0 {
+		d.set("memory.total_pages", s.Host.MemoryKiB/(s.Host.PageSize/1024), "/proc/meminfo")
 	}
-	d.set("host.ehash_buckets", host.Buckets(), source)
+	if sizing.EhashBuckets > 0 {
+		d.set("host.ehash_buckets", sizing.Buckets(), "net.ipv4.tcp_ehash_entries")
+	}
 }
 
 func (d *deriver) sysctls() {
@@ -118,29 +117,38 @@ func (d *deriver) parameter(name Name, p sysctl.Param, v sysctl.Value, source st
 	d.set(name, ints[0], source)
 }
 
-// vector is a parameter's numbers; nil, and why, if they are not known.
-func (d *deriver) vector(key sysctl.Key, fields int) ([]int64, Gap) {
+// reading is a parameter's value, or why it is not known.
+func (d *deriver) reading(key sysctl.Key) (sysctl.Value, Gap) {
 	reading, read := d.snapshot.Sysctls[key]
 	if !read {
-		return nil, Gap{Cause: sysctl.NotMeasured, Detail: "the snapshot does not hold " + string(key)}
+		return "", Gap{Cause: sysctl.NotMeasured, Detail: "the snapshot does not hold " + string(key)}
 	}
 	if reading.Absent != "" {
-		return nil, Gap{reading.Absent, strings.TrimSpace(string(key) + ": " + reading.Detail)}
+		return "", Gap{reading.Absent, strings.TrimSuffix(string(key)+": "+reading.Detail, ": ")}
 	}
-	ints, err := reading.Value.Ints()
+	return reading.Value, Gap{}
+}
+
+// vector is a parameter's numbers; nil, and why, if they are not known.
+func (d *deriver) vector(key sysctl.Key, fields int) ([]int64, Gap) {
+	value, gap := d.reading(key)
+	if gap != (Gap{}) {
+		return nil, gap
+	}
+	ints, err := value.Ints()
 	if err != nil || len(ints) != fields {
-		return nil, Gap{Cause: sysctl.Failed, Detail: fmt.Sprintf("%s is %q", key, reading.Value)}
+		return nil, Gap{Cause: sysctl.Failed, Detail: fmt.Sprintf("%s is %q", key, value)}
 	}
 	return ints, Gap{}
 }
 
 func (d *deriver) files() {
-	if gap, missing := d.snapshot.Gaps[PartFiles]; missing {
-		d.missPrefix("asked.", gap)
-		d.missPrefix("files.", gap)
-		return
+	// A file that could not be read does not unsay what another one asks for.
+	gap, incomplete := d.snapshot.Gaps[PartFiles]
+	if !incomplete {
+		gap = Gap{Cause: sysctl.NotAsked}
 	}
-	d.missPrefix("asked.", Gap{Cause: sysctl.NotAsked})
+	d.missPrefix("asked.", gap)
 	var unknown, legacy []string
 	for _, a := range d.snapshot.Asked {
 		source := a.File
@@ -152,14 +160,18 @@ func (d *deriver) files() {
 		}
 		if p, known := sysctl.Lookup(a.Key); known {
 			d.parameter(Name("asked."+a.Key), p, a.Value, source)
-		} else if looksLikeTCP(a.Key) {
+		} else if neverExisted(a.Key) {
 			unknown = append(unknown, fmt.Sprintf("%s (%s)", a.Key, source))
 		}
 	}
-	d.set("files.unknown", len(unknown), "sysctl.d")
-	d.set("files.unknown_list", list(unknown), "sysctl.d")
-	d.set("files.legacy_conntrack", len(legacy), "sysctl.d")
-	d.set("files.legacy_conntrack_list", list(legacy), "sysctl.d")
+	for name, lines := range map[Name][]string{"files.unknown": unknown, "files.legacy_conntrack": legacy} {
+		if incomplete && len(lines) == 0 {
+			d.missPrefix(string(name), gap)
+			continue
+		}
+		d.set(name, len(lines), "sysctl.d")
+		d.set(name+"_list", list(lines), "sysctl.d")
+	}
 }
 
 // isLegacyConntrack picks the names from when connection tracking was for IPv4
@@ -168,9 +180,9 @@ func isLegacyConntrack(k sysctl.Key) bool {
 	return strings.HasPrefix(string(k), "net.ipv4.ip_conntrack_") || strings.HasPrefix(string(k), "net.ipv4.netfilter.ip_conntrack_")
 }
 
-// looksLikeTCP picks the unknown names on which this program has an opinion:
-// there never was a net.ipv6.tcp_* (net/ipv4 serves both families).
-func looksLikeTCP(k sysctl.Key) bool {
+// neverExisted picks, among the names that the catalogue does not have, those
+// that no kernel ever had: net.ipv6.tcp_*, since net/ipv4 serves both families.
+func neverExisted(k sysctl.Key) bool {
 	return strings.HasPrefix(string(k), "net.ipv6.tcp_")
 }
 
@@ -252,15 +264,15 @@ func (d *deriver) sockstat() {
 }
 
 func (d *deriver) nat() {
-	if gap, missing := d.snapshot.Gaps[PartNAT]; missing && len(d.snapshot.NAT) == 0 {
-		d.missPrefix("nat.", gap)
-		return
-	}
 	var where []string
 	seen := false
 	for _, e := range d.snapshot.NAT {
 		where = append(where, e.What+" ("+e.Where+")")
 		seen = seen || e.Kind != "conntrack" // tracking alone translates nothing
+	}
+	if gap, missing := d.snapshot.Gaps[PartNAT]; missing && !seen {
+		d.missPrefix("nat.", gap)
+		return
 	}
 	d.set("nat.seen", seen, "address translation")
 	d.set("nat.where", list(where), "address translation")

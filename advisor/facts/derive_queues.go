@@ -10,20 +10,13 @@ import (
 	"github.com/tcptune/tcptune/sysctl"
 )
 
-// listeners computes what the accept queues say. A queue admits one connection
-// more than its limit (include/net/sock.h, sk_acceptq_is_full), so it is full
-// when it holds more than the limit.
+// listeners computes what the queues of listening sockets say.
 func (d *deriver) listeners() {
 	so := d.snapshot.Sockets
 	if so == nil {
 		return
 	}
 	d.set("listeners.count", len(so.Listeners), so.Source)
-	all := d.selectListeners("listeners.", func(Listener) bool { return true })
-	full := slices.DeleteFunc(all, func(l Listener) bool { return l.Queue <= l.Limit })
-	d.set("listeners.full", len(full), so.Source)
-	d.set("listeners.full_list", describe(full), so.Source)
-
 	most := Listener{}
 	for _, l := range so.Listeners {
 		if l.SynRecv > most.SynRecv {
@@ -37,13 +30,25 @@ func (d *deriver) listeners() {
 		d.set("listeners.syn_recv_listener", "none", so.Source)
 	}
 
-	capText, gap := d.vector("net.core.somaxconn", 1)
+	if so.Approximate {
+		gap := Gap{Cause: sysctl.NotMeasured, Detail: so.Source + " does not show the limit of a listener"}
+		for _, prefix := range []string{"listeners.full", "listeners.busiest", "listeners.at_cap", "listeners.below_cap"} {
+			d.missPrefix(prefix, gap)
+		}
+		return
+	}
+	all := d.selectListeners("listeners.", func(Listener) bool { return true })
+	full := slices.DeleteFunc(all, func(l Listener) bool { return l.Queue <= l.Limit })
+	d.set("listeners.full", len(full), so.Source)
+	d.set("listeners.full_list", describe(full), so.Source)
+
+	somaxconn, gap := d.vector("net.core.somaxconn", 1)
 	for name, keep := range map[string]func(Listener) bool{
-		"at_cap":    func(l Listener) bool { return l.Limit == capText[0] },
-		"below_cap": func(l Listener) bool { return l.Limit < capText[0] },
+		"at_cap":    func(l Listener) bool { return l.Limit == somaxconn[0] },
+		"below_cap": func(l Listener) bool { return l.Limit < somaxconn[0] },
 	} {
 		prefix := "listeners." + name
-		if capText == nil {
+		if somaxconn == nil {
 			d.missPrefix(prefix, gap)
 			continue
 		}
@@ -74,9 +79,10 @@ func (d *deriver) selectListeners(prefix Name, keep func(Listener) bool) []Liste
 	return some
 }
 
-// Percent is how full the accept queue is; at 100 the next connection still
-// fits, above it does not.
-func (l Listener) Percent() int { return percent(l.Queue, max(l.Limit, 1)) }
+// Percent is how full the accept queue is: 100 when the next connection is
+// dropped. A queue admits one connection more than its limit
+// (include/net/sock.h, sk_acceptq_is_full).
+func (l Listener) Percent() int { return percent(l.Queue, l.Limit+1) }
 
 // Endpoint is the address and port.
 func (l Listener) Endpoint() string { return net.JoinHostPort(l.Address, strconv.Itoa(l.Port)) }
@@ -99,7 +105,11 @@ func (d *deriver) ports() {
 		return
 	}
 	low, high := int(bounds[0]), int(bounds[1])
-	reserved, _ := sysctl.ParsePorts(d.snapshot.Sysctls["net.ipv4.ip_local_reserved_ports"].Value)
+	reserved, gap := d.reservedPorts()
+	if gap != (Gap{}) {
+		d.missPrefix("ports.", gap)
+		return
+	}
 	inRange := reserved.Within(low, high)
 	size := max(0, high-low+1-inRange)
 	const source = "net.ipv4.ip_local_port_range"
@@ -113,12 +123,10 @@ func (d *deriver) ports() {
 	var services []string
 	count := 0
 	for _, service := range servicePorts {
-		for port := max(service.first, low); port <= min(service.last, high); port++ {
-			if !reserved.Contains(port) {
-				services = append(services, service.String())
-				count += min(service.last, high) - port + 1
-				break
-			}
+		first, last := max(service.first, low), min(service.last, high)
+		if free := last - first + 1 - reserved.Within(first, last); free > 0 {
+			services = append(services, service.String())
+			count += free
 		}
 	}
 	d.set("ports.services", count, source)
@@ -155,6 +163,21 @@ func (d *deriver) ports() {
 	d.reusable(busiest)
 	d.set("ports.busiest.percent", percent(busiest.Sockets, int64(max(size, 1))), so.Source)
 	d.set("ports.busiest.name", busiest.String(), so.Source)
+}
+
+// reservedPorts are those of net.ipv4.ip_local_reserved_ports; none on a kernel
+// without it.
+func (d *deriver) reservedPorts() (sysctl.Ports, Gap) {
+	const key = "net.ipv4.ip_local_reserved_ports"
+	value, gap := d.reading(key)
+	if gap.Cause.Definitive() {
+		return nil, Gap{}
+	}
+	ports, err := sysctl.ParsePorts(value)
+	if err != nil {
+		gap = Gap{Cause: sysctl.Failed, Detail: key + ": " + err.Error()}
+	}
+	return ports, gap
 }
 
 // reusable computes how many TIME-WAIT entries towards a destination connect()

@@ -19,6 +19,8 @@ import (
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/types"
 	"github.com/expr-lang/expr/vm"
+
+	"github.com/tcptune/tcptune/sysctl"
 )
 
 // An Expr is a question to [Facts]: arithmetic and comparisons over names of
@@ -36,14 +38,15 @@ const maxNodes = 64
 
 // Compile reads an expression and checks its names and types against the
 // schema. The error shows the place.
-func Compile(source string) (Expr, error) { return compile(source, nil) }
+func Compile(source string) (Expr, error) { return compile(source, "") }
 
 // CompileCondition is Compile for an expression that must answer yes or no.
 func CompileCondition(source string) (Expr, error) {
-	return compile(source, reflect.TypeFor[bool]())
+	return compile(source, "a condition must be true or false", reflect.Bool)
 }
 
-func compile(source string, want reflect.Type) (Expr, error) {
+// compile wants an answer of one of the kinds, or of any if none is named.
+func compile(source, want string, kinds ...reflect.Kind) (Expr, error) {
 	// Not expr.Compile, which parses once more and fills and empties a table of
 	// builtins for every expression; here there are none to begin with.
 	config := &conf.Config{MaxNodes: maxNodes, ShortCircuit: true}
@@ -62,14 +65,27 @@ func compile(source string, want reflect.Type) (Expr, error) {
 	if err != nil {
 		return Expr{}, explainExpr(source, err)
 	}
-	if want != nil && got != want {
-		return Expr{}, caret(source, 0, fmt.Sprintf("a condition must be true or false, and this is a %v", got))
+	if len(kinds) > 0 && !slices.Contains(kinds, got.Kind()) {
+		return Expr{}, caret(source, 0, fmt.Sprintf("%s, and this is a %s", want, kindOf(got)))
 	}
 	program, err := compiler.Compile(tree, config)
 	if err != nil {
 		return Expr{}, explainExpr(source, err)
 	}
 	return Expr{source: source, needs: needs, program: program}, nil
+}
+
+// kindOf names a type as the schema does.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Int:
+		return string(Whole)
+	case reflect.Float64:
+		return string(Decimal)
+	case reflect.String:
+		return string(Text)
+	}
+	return t.String()
 }
 
 // Needs are the names of the facts that the expression asks for, sorted.
@@ -119,7 +135,7 @@ func (e Expr) Eval(f Facts) (any, []Missing) {
 	if err != nil {
 		// The types were checked and nothing is nil, so this is a fault of the
 		// expression such as a comparison of two infinities; it must not pass for no.
-		return nil, []Missing{{Name: Name(e.source), Gap: Gap{Cause: "failed", Detail: err.Error()}}}
+		return nil, []Missing{{Name: Name(e.source), Gap: Gap{Cause: sysctl.Failed, Detail: err.Error()}}}
 	}
 	return answer, nil
 }

@@ -3,6 +3,7 @@ package facts
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 
@@ -45,7 +46,7 @@ func CompileFields(content any) ([]Expr, error) {
 		default:
 			return nil, fmt.Errorf("want a number or an expression in a string, not %v", item)
 		}
-		e, err := Compile(source)
+		e, err := compile(source, "a parameter's value must be a number", reflect.Int, reflect.Float64)
 		if err != nil {
 			return nil, err
 		}
@@ -54,8 +55,9 @@ func CompileFields(content any) ([]Expr, error) {
 	return fields, nil
 }
 
-// EvalFields computes a parameter's value. Fractions are cut off. It has none if
-// facts are missing or the result is not a number.
+// EvalFields computes a parameter's value from fields of [CompileFields].
+// Fractions are cut off. There is none if facts are missing or a result is too
+// large, as after a division by zero.
 func EvalFields(fields []Expr, f Facts) (sysctl.Value, []Missing) {
 	words := make([]string, len(fields))
 	for i, e := range fields {
@@ -63,16 +65,14 @@ func EvalFields(fields []Expr, f Facts) (sysctl.Value, []Missing) {
 		if missing != nil {
 			return "", missing
 		}
-		switch n := answer.(type) {
-		case int:
-			words[i] = strconv.Itoa(n)
-		case float64:
-			if math.IsNaN(n) || math.Abs(n) > 1<<53 {
-				return "", []Missing{{Name: Name(e.String()), Gap: Gap{Cause: sysctl.Failed, Detail: "not a number"}}}
-			}
-			words[i] = strconv.FormatInt(int64(n), 10)
+		fraction, isFraction := answer.(float64)
+		switch {
+		case !isFraction:
+			words[i] = fmt.Sprint(answer)
+		case math.Abs(fraction) <= 1<<53: // which neither NaN nor an infinity is
+			words[i] = strconv.FormatInt(int64(fraction), 10)
 		default:
-			return "", []Missing{{Name: Name(e.String()), Gap: Gap{Cause: sysctl.Failed, Detail: "not a number"}}}
+			return "", []Missing{{Name: Name(e.String()), Gap: Gap{Cause: sysctl.Failed, Detail: fmt.Sprintf("comes to %v", fraction)}}}
 		}
 	}
 	return sysctl.Value(strings.Join(words, " ")), nil

@@ -78,9 +78,9 @@ type Assignment struct {
 // Sockets is what a walk over the namespace's TCP sockets found. Its size does
 // not depend on how many there are.
 type Sockets struct {
-	// Source is "sock_diag", or "/proc/net/tcp" where the former was refused; the
-	// latter counts some sockets twice while connections come and go, and then
-	// Approximate is set.
+	// Source is "sock_diag", or "/proc/net/tcp" where the former was refused. The
+	// latter counts some sockets twice while connections come and go and does not
+	// show the limits of listeners; then Approximate is set.
 	Source      string      `json:"source"`
 	Approximate bool        `json:"approximate,omitempty"`
 	IPv4        StateCounts `json:"ipv4"` // sockets of family AF_INET
@@ -110,14 +110,14 @@ type Listener struct {
 	Address string `json:"address"`
 	Port    int    `json:"port"`
 	Queue   int64  `json:"queue"` // connections that wait for accept()
-	Limit   int64  `json:"limit"` // min(backlog of listen(), somaxconn at that time)
+	Limit   int64  `json:"limit"` // min(backlog of listen(), somaxconn at that time); see Approximate
 	SynRecv int64  `json:"syn_recv"`
 }
 
 // Spread tells how sockets spread over destinations.
 type Spread struct {
 	// Distinct is how many destinations there are; if Exact is not set then at
-	// least that many, and each count may be too high by up to Error.
+	// least that many, and the sockets of each may be too many by up to Error.
 	Distinct int64    `json:"distinct"`
 	Exact    bool     `json:"exact"`
 	Error    int64    `json:"error,omitempty"`

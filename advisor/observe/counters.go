@@ -3,8 +3,10 @@ package observe
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"strconv"
@@ -14,6 +16,7 @@ import (
 	"github.com/prometheus/procfs"
 
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/sysctl"
 )
 
 // A watch reads the kernel's counters once, or twice with a pause between.
@@ -113,7 +116,7 @@ func parseTable(r io.Reader) (map[string]facts.Counters, error) {
 		}
 		counters := facts.Counters{}
 		for i := range name {
-			n, err := strconv.ParseInt(number[i], 10, 64)
+			n, err := parseCounter(number[i])
 			if err != nil {
 				return nil, fmt.Errorf("%s %s: %q is not a number", group, name[i], number[i])
 			}
@@ -124,15 +127,27 @@ func parseTable(r io.Reader) (map[string]facts.Counters, error) {
 	return groups, lines.Err()
 }
 
+// parseCounter reads a number of 64 bits. One above all signed numbers is below
+// zero: a gauge such as CurrEstab is the sum of what the processors hold, read
+// one after the other, and printed as if it had no sign (net/ipv4/proc.c,
+// snmp_seq_show_tcp_udp).
+func parseCounter(text string) (int64, error) {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	return int64(n), err
+}
+
 // conntrack adds up the counters of all processors.
 func (r *sample) conntrack(proc procfs.FS) {
 	rows, err := proc.ConntrackStat()
+	if errors.Is(err, fs.ErrNotExist) {
+		r.gaps[facts.PartConntrack] = facts.Gap{Cause: sysctl.ModuleMissing, Detail: "connection tracking is not loaded, or keeps no counters"}
+		return
+	}
 	if err != nil {
-		g := gap(err)
-		if g.Detail == "" || os.IsNotExist(err) {
-			g.Detail = "connection tracking is not loaded, or keeps no counters"
-		}
-		r.gaps[facts.PartConntrack] = g
+		r.gaps[facts.PartConntrack] = gap(err)
 		return
 	}
 	sum := facts.Counters{"drop": 0, "early_drop": 0, "insert_failed": 0, "search_restart": 0}

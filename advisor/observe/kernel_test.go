@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcptune/tcptune/advisor/facts"
-	"github.com/tcptune/tcptune/advisor/observe/sockdiag"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
 	"github.com/tcptune/tcptune/sysctl"
 	"github.com/tcptune/tcptune/sysctl/sysctltest"
@@ -341,48 +340,4 @@ func TestAddressTranslationIsSeenWhereItIs(t *testing.T) {
 	if diff := cmp.Diff([]string{"operator", "forwarding", "masquerade"}, kinds()); diff != "" {
 		t.Errorf("a namespace that masquerades:\n%s", diff)
 	}
-}
-
-func TestSpreadIsExactUpToItsSizeAndHonestBeyond(t *testing.T) {
-	at := func(i int) destination {
-		return destination{remote: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), 80)}
-	}
-	s := newSpread(100)
-	for i := range 100 {
-		s.add(at(i), i%2 == 0)
-	}
-	if r := s.result(5); !r.Exact || r.Distinct != 100 || r.Error != 0 || len(r.Top) != 5 {
-		t.Errorf("100 destinations in 100 places: %+v", r)
-	}
-	for i := range 10_000 {
-		s.add(at(i), false)
-		s.add(at(424242), false) // half of all
-	}
-	r := s.result(5)
-	if r.Exact || r.Error == 0 {
-		t.Errorf("10,001 destinations in 100 places pass for exact: %+v", r)
-	}
-	if top := r.Top[0]; top.Destination != at(424242).remote.Addr().String() || top.Sockets < 10_000 || top.Sockets > 10_000+r.Error {
-		t.Errorf("the busiest is %+v, error %d; want 10,000 sockets of 10.6.121.50", top, r.Error)
-	}
-}
-
-func TestMemoryDoesNotGrowWithSockets(t *testing.T) {
-	count := newTally()
-	s := sockdiag.Socket{Family: unix.AF_INET, State: tcpstate.Established, Local: netip.MustParseAddrPort("10.0.0.1:40000"), Remote: netip.MustParseAddrPort("10.0.0.2:80")}
-	count.add(&s)
-	if n := testing.AllocsPerRun(1000, func() { count.add(&s) }); n != 0 {
-		t.Errorf("%v allocations for one more socket", n)
-	}
-}
-
-func FuzzParseTable(f *testing.F) {
-	f.Add("TcpExt: A B\nTcpExt: 1 2\n")
-	f.Add("Tcp: MaxConn\nTcp: -1\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		groups, err := parseTable(strings.NewReader(text))
-		if err == nil && groups == nil {
-			t.Error("neither counters nor an error")
-		}
-	})
 }

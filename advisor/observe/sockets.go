@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
@@ -44,15 +45,16 @@ const (
 	spreadTop = 20
 )
 
-// A tally sums up sockets one at a time; listeners must come first. Its size
-// depends on the number of listeners and destinations, not of sockets.
+// A tally sums up sockets one at a time; of each family listeners must come
+// first. Its size depends on the number of listeners and of addresses, not of
+// sockets.
 type tally struct {
 	perState        [2][tcpstate.NewSynRecv + 1]int64
 	orphans         int64
 	finWait2Orphans int64
 	unaccepted      int64
 	listeners       []facts.Listener
-	local           []netip.AddrPort // of the listeners
+	local           []netip.AddrPort // of the listeners, in their order
 	listening       [1 << 16]bool
 	synRecv         map[netip.AddrPort]int64
 	outbound        *spread
@@ -60,7 +62,7 @@ type tally struct {
 }
 
 func newTally() *tally {
-	return &tally{synRecv: map[netip.AddrPort]int64{}, outbound: newSpread(spreadSize), synSent: newSpread(spreadSize)}
+	return &tally{listeners: []facts.Listener{}, synRecv: map[netip.AddrPort]int64{}, outbound: newSpread(spreadSize), synSent: newSpread(spreadSize)}
 }
 
 func (t *tally) add(s *sockdiag.Socket) {
@@ -113,15 +115,9 @@ func (t *tally) result(source string) *facts.Sockets {
 		}
 	}
 	t.attributeSynRecv()
-	slices.SortFunc(t.listeners, func(a, b facts.Listener) int {
-		if a.Port != b.Port {
-			return a.Port - b.Port
-		}
-		return slices.Compare([]byte(a.Address), []byte(b.Address))
+	slices.SortStableFunc(t.listeners, func(a, b facts.Listener) int {
+		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Address, b.Address))
 	})
-	if t.listeners == nil {
-		t.listeners = []facts.Listener{}
-	}
 	return &facts.Sockets{
 		Source: source, IPv4: counts[0], IPv6: counts[1],
 		Orphans: t.orphans, FinWait2Orphans: t.finWait2Orphans, CloseWaitUnaccepted: t.unaccepted,
@@ -134,22 +130,22 @@ func (t *tally) result(source string) *facts.Sockets {
 // their address, or else to one that is bound to all addresses. Of several
 // listeners on the same address (SO_REUSEPORT) the first gets all.
 func (t *tally) attributeSynRecv() {
-	for local, n := range t.synRecv {
-		best := -1
-		for i, listener := range t.local {
-			if listener.Port() != local.Port() {
-				continue
-			}
-			if listener.Addr().Unmap() == local.Addr().Unmap() {
-				best = i
-				break
-			}
-			if listener.Addr().IsUnspecified() && best < 0 {
-				best = i
-			}
+	// The zero address stands for all addresses, of either family.
+	first := make(map[netip.AddrPort]int, len(t.local))
+	for i, listener := range slices.Backward(t.local) {
+		address := listener.Addr().Unmap()
+		if address.IsUnspecified() {
+			address = netip.Addr{}
 		}
-		if best >= 0 {
-			t.listeners[best].SynRecv += n
+		first[netip.AddrPortFrom(address, listener.Port())] = i
+	}
+	for local, n := range t.synRecv {
+		i, found := first[netip.AddrPortFrom(local.Addr().Unmap(), local.Port())]
+		if !found {
+			i, found = first[netip.AddrPortFrom(netip.Addr{}, local.Port())]
+		}
+		if found {
+			t.listeners[i].SynRecv += n
 		}
 	}
 }

@@ -32,6 +32,10 @@ func (t Text) Plan(w io.Writer, plan advisor.Plan) error {
 	for _, f := range plan.Worse {
 		p.finding(f)
 	}
+	if f, forbidden := plan.Forbidden(); forbidden {
+		p.raw("")
+		p.line("'tcptune apply' refuses this plan for %s.", f.Rule)
+	}
 	return p.err
 }
 

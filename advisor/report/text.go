@@ -64,9 +64,12 @@ func heading(r advisor.Report) string {
 	if r.Vendor != "" {
 		parts = append(parts, r.Vendor+" kernel, may carry changes of later releases")
 	}
-	if r.Namespace.Initial {
+	switch {
+	case r.Namespace.Initial:
 		parts = append(parts, "the host's network namespace")
-	} else {
+	case r.Namespace.ID == "":
+		parts = append(parts, "network namespace not known")
+	default:
 		parts = append(parts, "network namespace "+r.Namespace.ID+": host-wide parameters are out of sight")
 	}
 	if r.WindowSeconds > 0 {
@@ -158,7 +161,7 @@ func (p *printer) finding(f advisor.Finding) {
 	p.field("why", f.Why)
 	p.field("fix", f.Fix)
 	for _, s := range f.Suggest {
-		p.field("set", fmt.Sprintf("%s = %s (now %s)", s.Key, strings.Join(s.To.Fields(), " "), strings.Join(s.From.Fields(), " ")))
+		p.field("set", fmt.Sprintf("%s = %s (now %s)", s.Key, spaced(s.To), spaced(s.From)))
 	}
 	for _, ref := range f.References {
 		p.field("source", ref)
@@ -192,7 +195,7 @@ func (p *printer) profile(r advisor.Report) {
 	}
 	p.section("PROFILE "+r.Profile.Name, fmt.Sprintf("%d as wanted, %s, %d not to be had here", r.Profile.Met, count(len(r.Profile.Differs), "difference"), len(r.Profile.Skipped)))
 	for _, d := range r.Profile.Differs {
-		p.field(string(d.Key), fmt.Sprintf("is %s, wanted %s: %s", strings.Join(d.Value.Fields(), " "), d.Wanted, d.Why))
+		p.field(string(d.Key), fmt.Sprintf("is %s, wanted %s: %s", spaced(d.Value), d.Wanted, d.Why))
 	}
 	for _, s := range r.Profile.Skipped {
 		p.field(string(s.Key), "skipped: "+s.Reason)

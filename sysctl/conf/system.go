@@ -3,6 +3,7 @@ package conf
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,13 +36,8 @@ func Files(root string) ([]string, error) {
 			}
 		}
 	}
-	names := make([]string, 0, len(byName))
-	for name := range byName {
-		names = append(names, name)
-	}
-	slices.Sort(names)
 	var files []string
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		files = append(files, byName[name])
 	}
 	main := filepath.Join(root, "/etc/sysctl.conf")

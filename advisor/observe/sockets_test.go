@@ -1,0 +1,104 @@
+package observe
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/observe/sockdiag"
+	"github.com/tcptune/tcptune/advisor/tcpstate"
+)
+
+func socket(state tcpstate.State, local, remote string) *sockdiag.Socket {
+	s := &sockdiag.Socket{Family: unix.AF_INET, State: state, Local: netip.MustParseAddrPort(local), Remote: netip.MustParseAddrPort(remote), Inode: 1}
+	if s.Local.Addr().Is6() {
+		s.Family = unix.AF_INET6
+	}
+	return s
+}
+
+func TestHalfOpenConnectionsBelongToTheNearestListener(t *testing.T) {
+	count := newTally()
+	for _, local := range []string{"[::]:80", "0.0.0.0:80", "10.0.0.1:80", "10.0.0.1:80", "[::]:443", "10.0.0.2:22"} {
+		count.add(socket(tcpstate.Listen, local, "0.0.0.0:0"))
+	}
+	for _, local := range []string{
+		"10.0.0.1:80", "10.0.0.1:80", "[::ffff:10.0.0.1]:80", // to the first that is bound to the address
+		"10.0.0.9:80",           // to the first that is bound to all
+		"[fd00::1]:443",         // to the only one
+		"10.0.0.1:22", "[::]:9", // to none
+	} {
+		count.add(socket(tcpstate.SynRecv, local, "192.0.2.1:1000"))
+	}
+	got := map[string][]int64{}
+	for _, l := range count.result("").Listeners {
+		got[l.Endpoint()] = append(got[l.Endpoint()], l.SynRecv)
+	}
+	want := map[string][]int64{"[::]:80": {1}, "0.0.0.0:80": {0}, "10.0.0.1:80": {3, 0}, "[::]:443": {1}, "10.0.0.2:22": {0}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOnlyConnectionsMadeHereCountAsOutbound(t *testing.T) {
+	count := newTally()
+	count.add(socket(tcpstate.Listen, "0.0.0.0:80", "0.0.0.0:0"))
+	for _, state := range []tcpstate.State{tcpstate.Established, tcpstate.TimeWait, tcpstate.SynRecv} {
+		count.add(socket(state, "10.0.0.1:80", "192.0.2.1:1000"))
+	}
+	count.add(socket(tcpstate.SynRecv, "10.0.0.1:81", "192.0.2.1:1000")) // of a listener that is gone
+	count.add(socket(tcpstate.TimeWait, "10.0.0.1:40000", "192.0.2.2:443"))
+	count.add(socket(tcpstate.SynSent, "10.0.0.1:40001", "192.0.2.2:443"))
+	r := count.result("")
+	want := []facts.Target{{Source: "10.0.0.1", Destination: "192.0.2.2", Port: 443, Sockets: 2, TimeWait: 1}}
+	if diff := cmp.Diff(want, r.Outbound.Top); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]facts.Target{{Destination: "192.0.2.2", Port: 443, Sockets: 1}}, r.SynSent.Top); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOrphansAreToldByOwnerAndTimer(t *testing.T) {
+	count := newTally()
+	for _, state := range []tcpstate.State{tcpstate.FinWait1, tcpstate.FinWait2, tcpstate.Closing, tcpstate.LastAck, tcpstate.CloseWait, tcpstate.Established} {
+		held := socket(state, "10.0.0.1:40000", "192.0.2.2:443")
+		count.add(held)
+		left := *held
+		left.Inode = 0
+		count.add(&left)
+	}
+	mini := socket(tcpstate.FinWait2, "10.0.0.1:40000", "192.0.2.2:443")
+	mini.Inode, mini.Timer = 0, sockdiag.TimerTimeWait
+	count.add(mini)
+	count.add(socket(tcpstate.State(200), "10.0.0.1:1", "192.0.2.2:1")) // of a newer kernel
+	r := count.result("")
+	if r.Orphans != 4 || r.FinWait2Orphans != 2 || r.CloseWaitUnaccepted != 1 || r.IPv4.Of(tcpstate.FinWait2) != 3 {
+		t.Errorf("orphans %d, in FIN-WAIT-2 %d of %d, unaccepted %d; want 4, 2 of 3, 1", r.Orphans, r.FinWait2Orphans, r.IPv4.Of(tcpstate.FinWait2), r.CloseWaitUnaccepted)
+	}
+}
+
+func TestMalformedLinesOfProcNetTCPAreErrors(t *testing.T) {
+	const good = "   0: 0100007F:0050 00000000:0000 0A 00000000:00000001 00:00000000 00000000     0        0 12345 1 0000000000000000 100 0 0 10 0"
+	var s sockdiag.Socket
+	if err := parseProcNetTCP(&s, good, unix.AF_INET); err != nil || s.Local.String() != "127.0.0.1:80" || s.State != tcpstate.Listen || s.ReceiveQueue != 1 || s.Inode != 12345 {
+		t.Errorf("read %+v, %v", s, err)
+	}
+	for _, bad := range []string{"", "0: 1 2", "0: 0100007F 0:0 0A 0:0 0:0 0 0 0 1", "0: 01007F:0050 00000000:0000 0A 0:0 0:0 0 0 0 1", "0: 0100007F:0050 00000000:0000 XX 0:0 0:0 0 0 0 1"} {
+		if err := parseProcNetTCP(&s, bad, unix.AF_INET); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}
+
+func TestMemoryDoesNotGrowWithSockets(t *testing.T) {
+	count := newTally()
+	s := sockdiag.Socket{Family: unix.AF_INET, State: tcpstate.Established, Local: netip.MustParseAddrPort("10.0.0.1:40000"), Remote: netip.MustParseAddrPort("10.0.0.2:80")}
+	count.add(&s)
+	if n := testing.AllocsPerRun(1000, func() { count.add(&s) }); n != 0 {
+		t.Errorf("%v allocations for one more socket", n)
+	}
+}
