@@ -117,7 +117,11 @@ func states(s *facts.Snapshot) []State {
 func statesFrom(s *facts.Snapshot) string {
 	switch {
 	case s.Sockets == nil:
-		return "sockets could not be counted: " + s.Gaps[facts.PartSockets].String()
+		gap, known := s.Gaps[facts.PartSockets]
+		if !known {
+			gap.Cause = sysctl.NotMeasured
+		}
+		return "not counted: " + gap.String()
 	case s.Sockets.Approximate:
 		return s.Sockets.Source + "; approximate while connections come and go"
 	}

@@ -1,6 +1,7 @@
 package advisor_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -239,6 +240,90 @@ func TestRecommendationIsTheSameTwiceAndEndsTheFindings(t *testing.T) {
 		for _, suggestion := range f.Suggest {
 			t.Errorf("after the recommendation %s still suggests %v", f.Rule, suggestion)
 		}
+	}
+}
+
+// What a finding suggests goes before what the profile wants, and of two findings
+// the graver one's.
+func TestRecommendationPutsFindingsFirst(t *testing.T) {
+	s := factstest.Healthy("6.12")
+	suggesting := func(severity, key, value string) *fstest.MapFile {
+		text := strings.Replace(string(file("sockets.established > 1", "").Data), `"warning"`, `"`+severity+`"`, 1)
+		return &fstest.MapFile{Data: []byte(text + "[suggest]\n" + key + " = " + value + "\n")}
+	}
+	set := builtin(t)
+	if err := set.Add(fstest.MapFS{
+		"a/info.toml":  suggesting("info", "net.core.somaxconn", "1000"),
+		"b/error.toml": suggesting("error", "net.core.somaxconn", "2000"),
+		"c/vain.toml":  suggesting("error", "net.ipv4.tcp_tw_recycle", "0"),            // not there
+		"d/same.toml":  suggesting("error", "net.ipv4.tcp_fin_timeout", "60"),          // as it is
+		"e/bad.toml":   suggesting("error", "net.ipv4.tcp_keepalive_probes", "100000"), // makes no sense
+	}, "test"); err != nil {
+		t.Fatal(err)
+	}
+	highconn, err := profiles.Load("highconn") // wants a somaxconn of 16384
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := advisor.Recommend(advisor.Advise(s, set, &highconn), &highconn, highconn.Goals(s, facts.Derive(s)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[sysctl.Key]string{}
+	for _, w := range p.Wants {
+		if got[w.Key] != "" {
+			t.Errorf("%s is wanted twice", w.Key)
+		}
+		got[w.Key] = w.String()
+	}
+	for key, want := range map[sysctl.Key]string{
+		"net.core.somaxconn": "exactly 2000", "net.ipv4.tcp_keepalive_time": "at most 1800", "net.ipv4.tcp_fin_timeout": "at most 60",
+		"net.ipv4.tcp_keepalive_probes": "at most 6", "net.ipv4.tcp_tw_recycle": "", "net.netfilter.nf_conntrack_max": "",
+	} {
+		if got[key] != want {
+			t.Errorf("%s: %q, want %q", key, got[key], want)
+		}
+	}
+}
+
+func TestHeadroomShowsHowNearTheLimitsAre(t *testing.T) {
+	head := func(s *facts.Snapshot) map[string]advisor.Headroom {
+		rows := map[string]advisor.Headroom{}
+		for _, row := range advisor.Advise(s, rules.Set{}, nil).Headroom {
+			rows[row.What] = row
+		}
+		return rows
+	}
+	s := factstest.Healthy("6.12")
+	s.Sysctls["net.ipv4.tcp_max_orphans"] = facts.Reading{Value: "0"}
+	s.Sockstat.TimeWait, s.Sockstat.Orphan = 49152, 5
+	rows := head(s)
+	for what, want := range map[string]string{
+		"TIME-WAIT":                             "49152 of 65536, 75 %, FIN-WAIT-2 mini-sockets included",
+		"orphans on the host":                   "5 of 0, 0 %, resets begin at a quarter of the limit",
+		"connections tracked":                   "module not loaded (nf_conntrack)",
+		"ports towards the busiest destination": "40 of 28232, 0 %, 10.0.0.5:3306 from 10.0.0.1",
+		"fullest accept queue, %":               "0 of 100, 0 %, [::]:443 (1 of 511)",
+	} {
+		got := rows[what].Unknown
+		if got == "" {
+			got = fmt.Sprintf("%d of %d, %d %%, %s", rows[what].Used, rows[what].Limit, rows[what].Percent, rows[what].Note)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	s.Sockets.Listeners, s.Sockets.Outbound = nil, facts.Spread{}
+	rows = head(s)
+	if got := rows["fullest accept queue, %"].Note; got != "nothing listens" {
+		t.Errorf("note of the queues: %q", got)
+	}
+	if got := rows["ports towards the busiest destination"].Note; got != "" {
+		t.Errorf("note of the ports: %q", got)
+	}
+	s.Sockets = nil
+	if got := head(s)["fullest accept queue, %"].Unknown; got != "not measured (the snapshot holds no sockets)" {
+		t.Errorf("without sockets: %q", got)
 	}
 }
 

@@ -16,12 +16,14 @@ const PlanSchema = 1
 
 // A Plan is what applying a profile to a host would do.
 type Plan struct {
-	Schema  int             `json:"schema"`
-	Profile string          `json:"profile"`
-	Steps   []Step          `json:"changes"`
-	Met     int             `json:"met"` // wants that hold already
-	Skipped []SkippedWant   `json:"skipped"`
-	Goals   []profiles.Goal `json:"-"`
+	Schema  int           `json:"schema"`
+	Profile string        `json:"profile"`
+	Steps   []Step        `json:"changes"`
+	Met     int           `json:"met"` // wants that hold already
+	Skipped []SkippedWant `json:"skipped"`
+	// Cautions are the profile's own, for whoever decides.
+	Cautions []string        `json:"cautions"`
+	Goals    []profiles.Goal `json:"-"`
 	// Worse lists the warnings and errors that the planned state would bring in.
 	// A plan that brings in an error must not be applied.
 	Worse []Finding `json:"worse"`
@@ -49,7 +51,7 @@ func (p Plan) Changes() change.Set {
 // state that would result.
 func MakePlan(s *facts.Snapshot, set rules.Set, profile profiles.Profile) Plan {
 	f := facts.Derive(s)
-	plan := Plan{Schema: PlanSchema, Profile: profile.Name, Steps: []Step{}, Skipped: []SkippedWant{}, Worse: []Finding{}, Goals: profile.Goals(s, f)}
+	plan := Plan{Schema: PlanSchema, Profile: profile.Name, Steps: []Step{}, Skipped: []SkippedWant{}, Cautions: append([]string{}, profile.Cautions...), Worse: []Finding{}, Goals: profile.Goals(s, f)}
 	planned := map[sysctl.Key]sysctl.Value{}
 	for _, goal := range plan.Goals {
 		switch {

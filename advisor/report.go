@@ -134,6 +134,12 @@ type SkippedWant struct {
 	Reason string     `json:"reason"`
 }
 
+// Judged is how many rules came to a verdict, of how many that apply here.
+func (r Report) Judged() (judged, all int) {
+	judged = len(r.Findings) + len(r.Redundant) + len(r.Silent)
+	return judged, judged + len(r.Inconclusive)
+}
+
 // Worst is the gravest severity among the findings, a difference from the
 // profile counting as a warning; "" if there are none.
 func (r Report) Worst() rules.Severity {

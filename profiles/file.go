@@ -18,8 +18,9 @@ type File struct {
 	Mode, FolderMode   fs.FileMode
 }
 
-// maxFile is far more than a profile holds.
-const maxFile = 1 << 20
+// maxFile is far more than a profile holds, and little enough for the decoder,
+// to which a few bytes can mean a deep tree.
+const maxFile = 32 << 10
 
 // read reads a file and notes whose it is, from the same open file.
 func read(path string) ([]byte, File, error) {
@@ -31,6 +32,9 @@ func read(path string) ([]byte, File, error) {
 	info, err := f.Stat()
 	if err != nil {
 		return nil, File{}, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, File{}, fmt.Errorf("profile %s is not a regular file", path)
 	}
 	folder, err := os.Stat(filepath.Dir(path))
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/sysctl"
 )
 
@@ -134,7 +135,7 @@ func parse(text, name string) (Profile, error) {
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		key := unknown[0]
-		return Profile{}, fmt.Errorf("line %d: unknown key %q", lineOf(text, key[len(key)-1], 0), key)
+		return Profile{}, fmt.Errorf("line %d: unknown key %.80q", lineOf(text, key[len(key)-1], 0), key.String())
 	}
 	if strings.TrimSpace(doc.Summary) == "" {
 		return Profile{}, errors.New("summary is missing or empty")
@@ -146,7 +147,7 @@ func parse(text, name string) (Profile, error) {
 			err = errors.New("is wanted twice on the same kernels")
 		}
 		if err != nil {
-			return Profile{}, fmt.Errorf("line %d: %s: %w", lineOf(text, "[[want]]", i), w.Key, err)
+			return Profile{}, fmt.Errorf("line %d: %.80s: %w", lineOf(text, "[[want]]", i), printable.Text(w.Key), err)
 		}
 		parsed.Profile = name
 		p.Wants = append(p.Wants, parsed)

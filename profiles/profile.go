@@ -108,7 +108,7 @@ func (w Want) on(s *facts.Snapshot, f facts.Facts) Goal {
 // holds reports whether what is there satisfies what is wanted. A value too small
 // to make sense never does: neither -1 nor 0 is "at most 60 seconds".
 func (b Bound) holds(param sysctl.Param, current, wanted sysctl.Value) bool {
-	if b == Exactly || param.Type != sysctl.Number {
+	if b == Exactly {
 		return param.Type.Equal(current, wanted)
 	}
 	have, errHave := strconv.ParseInt(string(current), 10, 64)

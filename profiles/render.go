@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
-	"unicode"
+
+	"github.com/tcptune/tcptune/advisor/printable"
 )
 
 // SysctlConf renders goals as a drop-in of sysctl.d(5): for each the value that
@@ -32,12 +33,6 @@ func SysctlConf(heading string, goals []Goal) []byte {
 // came from, and commands no terminal.
 func comment(b *bytes.Buffer, text string) {
 	for line := range strings.Lines(text) {
-		line = strings.Map(func(r rune) rune {
-			if unicode.IsControl(r) {
-				return ' '
-			}
-			return r
-		}, line)
-		fmt.Fprintf(b, "# %s\n", strings.TrimSpace(line))
+		fmt.Fprintf(b, "# %s\n", printable.Text(strings.TrimSpace(line)))
 	}
 }

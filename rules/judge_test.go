@@ -7,6 +7,7 @@ import (
 	"testing/fstest"
 
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/facts/factstest"
 	"github.com/tcptune/tcptune/rules"
 	"github.com/tcptune/tcptune/sysctl"
 )
@@ -89,6 +90,41 @@ func TestVerdictsFollowKleenesLogic(t *testing.T) {
 		}
 		if got.Verdict == rules.Inconclusive && len(got.Missing) == 0 {
 			t.Errorf("%s: inconclusive, and nothing is said to be missing", conditions)
+		}
+	}
+}
+
+func TestFindingsSayWhatTheyRestOn(t *testing.T) {
+	s := factstest.Healthy("6.12")
+	s.Counters["TcpExt"]["ListenDrops"] = 9
+	f := facts.Derive(s)
+	const now, boot, no = `"sockets.established > sockets.listen"`, `"counters.TcpExt.ListenDrops > 0"`, `"sockets.close_wait > 5"`
+	for _, c := range []struct {
+		when, any  string
+		evidence   string
+		fromTotals bool
+	}{
+		{now, "", "sockets.established sockets.listen", false},
+		{now + "," + boot, "", "sockets.established sockets.listen counters.TcpExt.ListenDrops", true},
+		{now, now, "sockets.established sockets.listen", false},
+		{now, boot, "sockets.established sockets.listen counters.TcpExt.ListenDrops", true},
+		{now, no + "," + boot, "sockets.established sockets.listen counters.TcpExt.ListenDrops", true},
+		{"", now + "," + boot, "sockets.established sockets.listen counters.TcpExt.ListenDrops", false}, // it would fire without
+		{"", boot + "," + now, "counters.TcpExt.ListenDrops sockets.established sockets.listen", false},
+		{boot, now, "counters.TcpExt.ListenDrops sockets.established sockets.listen", true},
+	} {
+		set, err := load(t, map[string]string{"x/y.toml": rule("when = [" + c.when + "]\nany = [" + c.any + "]")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, _ := set.Get("x/y")
+		got := r.Judge(f)
+		var evidence []string
+		for _, name := range got.Evidence {
+			evidence = append(evidence, string(name))
+		}
+		if got.Verdict != rules.Fires || strings.Join(evidence, " ") != c.evidence || got.FromTotals != c.fromTotals {
+			t.Errorf("when %s any %s: %s on %v, from totals: %v", c.when, c.any, got.Verdict, evidence, got.FromTotals)
 		}
 	}
 }

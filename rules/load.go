@@ -13,6 +13,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/sysctl"
 )
 
@@ -38,14 +39,22 @@ func (s *Set) Add(fsys fs.FS, origin string) error {
 	added := map[string]Rule{}
 	var faults []error
 	err := fs.WalkDir(fsys, ".", func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || path.Ext(file) != ".toml" {
-			return err
+		where := printable.Text(path.Join(origin, file))
+		switch {
+		case err != nil:
+			return fmt.Errorf("rules in %s: %w", where, err)
+		case file != "." && strings.HasPrefix(entry.Name(), "."): // an editor's or a repository's
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		case entry.IsDir() || path.Ext(file) != ".toml":
+			return nil
 		}
-		text, err := fs.ReadFile(fsys, file)
+		text, err := read(fsys, file)
 		if err != nil {
-			return err
+			return fmt.Errorf("rule file %s: %w", where, err)
 		}
-		where := path.Join(origin, file)
 		rule, err := parse(string(text), where)
 		if err == nil && origin != BuiltIn {
 			_, err = rule.Examples() // those of built-in rules are tested beforehand
@@ -93,6 +102,23 @@ func (s Set) checkRedundance(rule Rule) error {
 		}
 	}
 	return nil
+}
+
+// maxFile is far more than a rule holds, and little enough for the decoder, to
+// which a few bytes can mean a deep tree.
+const maxFile = 32 << 10
+
+func read(fsys fs.FS, file string) ([]byte, error) {
+	info, err := fs.Stat(fsys, file)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, errors.New("is not a regular file")
+	case info.Size() > maxFile:
+		return nil, fmt.Errorf("is larger than %d KiB", maxFile>>10)
+	}
+	return fs.ReadFile(fsys, file)
 }
 
 // All lists the rules by name.
@@ -195,7 +221,7 @@ func decode(text string, into any, free ...string) error {
 	for _, key := range meta.Undecoded() {
 		isFree := slices.ContainsFunc(key[:len(key)-1], func(part string) bool { return slices.Contains(free, part) })
 		if !isFree {
-			return fmt.Errorf("line %d: unknown key %q", lineOf(text, key[len(key)-1]), key)
+			return fmt.Errorf("line %d: unknown key %.80q", lineOf(text, key[len(key)-1]), key.String())
 		}
 	}
 	return nil

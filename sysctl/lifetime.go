@@ -84,8 +84,9 @@ func FinWait2Timeout(finTimeout time.Duration) time.Duration {
 }
 
 // KeepaliveTimeout is how long it takes to notice a peer that is gone, on a
-// connection whose program asked for keepalive.
+// connection whose program asked for keepalive. Numbers below 0 count as 0.
 func KeepaliveTimeout(idle, interval time.Duration, probes int64) time.Duration {
+	idle, interval, probes = max(idle, 0), max(interval, 0), max(probes, 0)
 	if interval > 0 && probes > int64((math.MaxInt64-idle)/interval) {
 		return math.MaxInt64
 	}
@@ -104,7 +105,3 @@ func doubling(first time.Duration, retries int64, most time.Duration) time.Durat
 	}
 	return sum
 }
-
-// MaxSeconds is more than any parameter that counts seconds, milliseconds or
-// retries can hold, and little enough for arithmetic in nanoseconds.
-const MaxSeconds = 1 << 31

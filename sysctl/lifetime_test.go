@@ -121,7 +121,7 @@ func TestKeepaliveTimeout(t *testing.T) {
 	if got := KeepaliveTimeout(7200*time.Second, 75*time.Second, 9); got != 7875*time.Second {
 		t.Errorf("the default: %v; want 7875 s", got)
 	}
-	if got := KeepaliveTimeout(MaxSeconds*time.Second, MaxSeconds*time.Second, 1<<31); got <= 0 {
+	if got := KeepaliveTimeout((1<<31)*time.Second, (1<<31)*time.Second, 1<<31); got <= 0 {
 		t.Errorf("the largest numbers: %v", got)
 	}
 }

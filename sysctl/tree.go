@@ -1,8 +1,8 @@
 package sysctl
 
 import (
-	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	gosysctl "github.com/lorenzosaino/go-sysctl"
+	"golang.org/x/sys/unix"
 )
 
 // DefaultRoot is where the kernel shows its parameters.
@@ -27,6 +28,9 @@ type Tree struct {
 // Open opens the tree below root ([DefaultRoot] on a real host). The release is
 // used only to explain why a parameter is absent.
 func Open(root string, release Release) (*Tree, error) {
+	if _, err := os.Stat(root); err != nil {
+		return nil, fmt.Errorf("no parameters to be seen (is /proc mounted with subset=pid?): %w", err)
+	}
 	client, err := gosysctl.NewClient(root)
 	if err != nil {
 		return nil, err
@@ -34,13 +38,13 @@ func Open(root string, release Release) (*Tree, error) {
 	return &Tree{root: root, client: client, release: release}, nil
 }
 
-// RunningRelease is the release of the kernel that runs.
+// RunningRelease is the release of the kernel that runs (uname(2)).
 func RunningRelease() (Release, error) {
-	text, err := os.ReadFile(filepath.Join(DefaultRoot, "kernel/osrelease"))
-	if err != nil {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
 		return Release{}, err
 	}
-	return ParseRelease(string(bytes.TrimSpace(text)))
+	return ParseRelease(unix.ByteSliceToString(name.Release[:]))
 }
 
 // IsChild reports whether the tree shows a network namespace other than the

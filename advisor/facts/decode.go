@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
 	"github.com/tcptune/tcptune/sysctl"
 )
@@ -17,11 +18,7 @@ import (
 const maxSnapshotBytes = 64 << 20
 
 // Encode writes a snapshot as JSON, the same bytes for the same content.
-func Encode(w io.Writer, s *Snapshot) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(s)
-}
+func Encode(w io.Writer, s *Snapshot) error { return printable.JSON(w, s) }
 
 // Decode reads a snapshot that Encode wrote, on this machine or another. A
 // snapshot of a newer form, one that is cut short and one that holds what no

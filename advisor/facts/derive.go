@@ -3,7 +3,6 @@ package facts
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/tcptune/tcptune/advisor/tcpstate"
 	"github.com/tcptune/tcptune/sysctl"
@@ -276,42 +275,6 @@ func (d *deriver) nat() {
 	}
 	d.set("nat.seen", seen, "address translation")
 	d.set("nat.where", list(where), "address translation")
-}
-
-func (d *deriver) seconds() {
-	number := func(key sysctl.Key) (int64, Gap) {
-		v := d.values[Name(key)]
-		if v.Missing != nil {
-			return 0, *v.Missing
-		}
-		n, _ := v.Content.(int)
-		return int64(n), Gap{}
-	}
-	rtoMax := sysctl.MaxRTO
-	if ms, gap := number("net.ipv4.tcp_rto_max_ms"); gap == (Gap{}) {
-		rtoMax = time.Duration(min(max(ms, 1), sysctl.MaxSeconds)) * time.Millisecond
-	}
-	linear, _ := number("net.ipv4.tcp_syn_linear_timeouts") // 0 where there is none
-	set := func(name Name, compute func([]int64) time.Duration, keys ...sysctl.Key) {
-		var numbers []int64
-		for _, key := range keys {
-			n, gap := number(key)
-			if gap != (Gap{}) {
-				d.miss(name, gap)
-				return
-			}
-			numbers = append(numbers, min(max(n, -sysctl.MaxSeconds), sysctl.MaxSeconds))
-		}
-		d.set(name, compute(numbers).Seconds(), "computed from "+string(keys[0]))
-	}
-	set("seconds.connect", func(n []int64) time.Duration { return sysctl.ConnectTimeout(n[0], linear, rtoMax) }, "net.ipv4.tcp_syn_retries")
-	set("seconds.synack", func(n []int64) time.Duration { return sysctl.SynAckTimeout(n[0], rtoMax) }, "net.ipv4.tcp_synack_retries")
-	set("seconds.established", func(n []int64) time.Duration { return sysctl.RetryTimeout(n[0], rtoMax) }, "net.ipv4.tcp_retries2")
-	set("seconds.orphan", func(n []int64) time.Duration { return sysctl.OrphanTimeout(n[0], rtoMax) }, "net.ipv4.tcp_orphan_retries")
-	set("seconds.fin_wait2", func(n []int64) time.Duration { return sysctl.FinWait2Timeout(time.Duration(n[0]) * time.Second) }, "net.ipv4.tcp_fin_timeout")
-	set("seconds.keepalive", func(n []int64) time.Duration {
-		return sysctl.KeepaliveTimeout(time.Duration(n[0])*time.Second, time.Duration(n[1])*time.Second, n[2])
-	}, "net.ipv4.tcp_keepalive_time", "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes")
 }
 
 // list joins items for a sentence, at most three of them.

@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -67,10 +68,10 @@ func (d *deriver) selectListeners(prefix Name, keep func(Listener) bool) []Liste
 			some = append(some, l)
 		}
 	}
-	slices.SortStableFunc(some, func(a, b Listener) int { return b.Percent() - a.Percent() })
+	slices.SortStableFunc(some, func(a, b Listener) int { return cmp.Compare(b.fill(), a.fill()) })
 	percent, name := 0, "none"
 	if len(some) > 0 {
-		percent, name = some[0].Percent(), describe(some[:1])
+		percent, name = int(some[0].fill()), describe(some[:1])
 	}
 	d.set(prefix+"busiest_percent", percent, d.snapshot.Sockets.Source)
 	if _, declared := Schema()[prefix+"busiest"]; declared {
@@ -79,10 +80,10 @@ func (d *deriver) selectListeners(prefix Name, keep func(Listener) bool) []Liste
 	return some
 }
 
-// Percent is how full the accept queue is: 100 when the next connection is
-// dropped. A queue admits one connection more than its limit
+// fill is how full the accept queue is, in percent: 100 when the next connection
+// is dropped. A queue admits one connection more than its limit
 // (include/net/sock.h, sk_acceptq_is_full).
-func (l Listener) Percent() int { return percent(l.Queue, l.Limit+1) }
+func (l Listener) fill() float64 { return 100 * float64(l.Queue) / float64(l.Limit+1) }
 
 // Endpoint is the address and port.
 func (l Listener) Endpoint() string { return net.JoinHostPort(l.Address, strconv.Itoa(l.Port)) }

@@ -84,6 +84,22 @@ func TestHost(t *testing.T) {
 	})
 }
 
+func TestParameters(t *testing.T) {
+	check(t, []derived{
+		{"as they are", "6.12", set(map[sysctl.Key]sysctl.Value{"net.ipv4.tcp_rmem": "4096\t131072 6291456", "net.core.somaxconn": "-1", "net.ipv4.tcp_syncookies": "on"}), map[facts.Name]string{
+			"net.ipv4.tcp_rmem": "4096 131072 6291456", "net.core.somaxconn": "-1", "net.ipv4.tcp_syncookies": `? failed ("on" is not a number)`,
+			"default.net.core.somaxconn": "4096", "kernel.release": "6.12", "namespace.initial": "yes",
+			"default.net.ipv4.tcp_tw_recycle": "? not measured (the default on this kernel is not known)",
+		}},
+		{"two numbers for one", "6.12", set(map[sysctl.Key]sysctl.Value{"net.core.somaxconn": "1 2"}), map[facts.Name]string{
+			"net.core.somaxconn": `? failed ("1 2" is not a number)`, "listeners.at_cap": `? failed (net.core.somaxconn is "1 2")`,
+		}},
+		{"not in the snapshot", "6.12", func(s *facts.Snapshot) { delete(s.Sysctls, "net.core.somaxconn") }, map[facts.Name]string{
+			"net.core.somaxconn": "? not measured (the snapshot does not hold it)", "default.net.core.somaxconn": "4096",
+		}},
+	})
+}
+
 func TestFiles(t *testing.T) {
 	asked := func(s *facts.Snapshot) {
 		for i, line := range []string{
@@ -105,6 +121,11 @@ func TestFiles(t *testing.T) {
 			"asked.net.ipv4.tcp_tw_recycle": "0", "files.unknown": "1", "files.unknown_list": "net.ipv6.tcp_fin_timeout (f:3)",
 			"files.legacy_conntrack": "1", "files.legacy_conntrack_list": "net.ipv4.ip_conntrack_max (f:5)",
 			"asked.net.ipv4.tcp_syncookies": `? failed ("yes" is not a number)`,
+		}},
+		{"a plan asks for what is not there", "", func(s *facts.Snapshot) {
+			*s = *s.With(map[sysctl.Key]sysctl.Value{"net.ipv6.tcp_fin_timeout": "30", "net.core.somaxconn": "9000"}, "the plan")
+		}, map[facts.Name]string{
+			"files.unknown_list": "net.ipv6.tcp_fin_timeout (the plan)", "net.core.somaxconn": "9000", "asked.net.core.somaxconn": "? not set by any file",
 		}},
 		{"one file cannot be read", "", func(s *facts.Snapshot) { asked(s); unreadable(s) }, map[facts.Name]string{
 			"asked.net.ipv4.tcp_tw_recycle": "0", "files.unknown": "1", "asked.net.ipv4.tcp_tw_reuse": "? not permitted",
@@ -134,6 +155,17 @@ func TestCounters(t *testing.T) {
 			"totals.TcpExt.ListenDrops": "70", "counters.TcpExt.ListenDrops": "10", "rates.TcpExt.ListenDrops": "2.5",
 		}},
 	})
+}
+
+func TestSockets(t *testing.T) {
+	check(t, []derived{{"by state and family", "", func(s *facts.Snapshot) {
+		s.Sockets.IPv4["time_wait"], s.Sockets.IPv6["time_wait"] = 130, 20
+		s.Sockets.IPv4["fin_wait2"], s.Sockets.IPv6["fin_wait2"] = 3, 2
+		s.Sockets.Orphans, s.Sockets.FinWait2Orphans, s.Sockets.CloseWaitUnaccepted = 7, 4, 1
+	}, map[facts.Name]string{
+		"sockets.time_wait": "150", "sockets.ipv4.time_wait": "130", "sockets.ipv6.time_wait": "20", "sockets.total": "577", "sockets.source": "sock_diag",
+		"sockets.orphans": "7", "sockets.fin_wait2_orphans": "4", "sockets.fin_wait2_held": "1", "sockets.close_wait_unaccepted": "1",
+	}}})
 }
 
 func TestMemoryOfSockets(t *testing.T) {
@@ -318,10 +350,10 @@ func TestSeconds(t *testing.T) {
 		}},
 		{"out of sight", "", func(s *facts.Snapshot) {
 			s.Sysctls["net.ipv4.tcp_keepalive_intvl"] = facts.Reading{Absent: sysctl.NotPermitted}
-		}, map[facts.Name]string{"seconds.keepalive": "? not permitted", "seconds.synack": "63"}},
+		}, map[facts.Name]string{"seconds.keepalive": "? not permitted (net.ipv4.tcp_keepalive_intvl)", "seconds.synack": "63"}},
 		{"numbers that no kernel holds", "6.18", set(map[sysctl.Key]sysctl.Value{
 			"net.ipv4.tcp_rto_max_ms": "9223372036854775807", "net.ipv4.tcp_fin_timeout": "9223372036854775807", "net.ipv4.tcp_syn_linear_timeouts": "9223372036854775807",
 			"net.ipv4.tcp_keepalive_time": "-9223372036854775808",
-		}), map[facts.Name]string{"seconds.fin_wait2": "4294967176"}},
+		}), map[facts.Name]string{"seconds.fin_wait2": "4294967176", "seconds.keepalive": "675"}},
 	})
 }

@@ -36,6 +36,9 @@ type Expr struct {
 // dozen.
 const maxNodes = 64
 
+// maxSource bounds its text before it is parsed: nesting costs stack.
+const maxSource = 1024
+
 // Compile reads an expression and checks its names and types against the
 // schema. The error shows the place.
 func Compile(source string) (Expr, error) { return compile(source, "") }
@@ -47,6 +50,9 @@ func CompileCondition(source string) (Expr, error) {
 
 // compile wants an answer of one of the kinds, or of any if none is named.
 func compile(source, want string, kinds ...reflect.Kind) (Expr, error) {
+	if len(source) > maxSource {
+		return Expr{}, fmt.Errorf("an expression of %d characters is too long; %d are allowed", len(source), maxSource)
+	}
 	// Not expr.Compile, which parses once more and fills and empties a table of
 	// builtins for every expression; here there are none to begin with.
 	config := &conf.Config{MaxNodes: maxNodes, ShortCircuit: true}
@@ -54,7 +60,8 @@ func compile(source, want string, kinds ...reflect.Kind) (Expr, error) {
 	if err != nil {
 		return Expr{}, explainExpr(source, err)
 	}
-	c := collector{source: source, names: map[Name]bool{}}
+	// A condition on an infinity would hold; in a sentence it shows as unknown.
+	c := collector{source: source, names: map[Name]bool{}, anyDivisor: want == ""}
 	c.collect(tree.Node)
 	if c.err != nil {
 		return Expr{}, c.err
@@ -153,16 +160,39 @@ type collector struct {
 	source string
 	names  map[Name]bool
 	err    error
+	// anyDivisor lets facts be divided by, which may be zero.
+	anyDivisor bool
+}
+
+// isDivisor reports whether a node is a number other than zero.
+func isDivisor(node ast.Node) bool {
+	switch n := node.(type) {
+	case *ast.IntegerNode:
+		return n.Value != 0
+	case *ast.FloatNode:
+		return n.Value != 0
+	}
+	return false
 }
 
 func (c *collector) collect(node ast.Node) {
 	switch n := node.(type) {
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode:
+	case *ast.IntegerNode:
+		if n.Value > 1<<53 || n.Value < -1<<53 {
+			c.fail(n.Location(), "the number is too large")
+		}
+	case *ast.FloatNode, *ast.BoolNode, *ast.StringNode:
 	case *ast.UnaryNode:
 		c.collect(n.Node)
 	case *ast.BinaryNode:
 		switch n.Operator {
-		case "+", "-", "*", "/", "<", "<=", ">", ">=", "==", "!=", "and", "or", "&&", "||":
+		case "/":
+			if !c.anyDivisor && !isDivisor(n.Right) {
+				c.fail(n.Right.Location(), "want a number other than 0 to divide by; what needs more is a fact")
+			}
+			c.collect(n.Left)
+			c.collect(n.Right)
+		case "+", "-", "*", "<", "<=", ">", ">=", "==", "!=", "and", "or", "&&", "||":
 			c.collect(n.Left)
 			c.collect(n.Right)
 		default:
@@ -263,6 +293,9 @@ func didYouMean(name Name) string {
 
 // Nearest is the word that was probably meant, if one is near enough.
 func Nearest(word string, words iter.Seq[string]) (nearest string, ok bool) {
+	if len(word) > 100 {
+		return "", false // no word is that long, and the distance costs time
+	}
 	best := 1 + len(word)/4
 	for candidate := range words {
 		d := levenshtein.ComputeDistance(word, candidate)

@@ -20,7 +20,7 @@ func TestConditionsCompareFacts(t *testing.T) {
 		"not nat.seen":                                                    false,
 		`ports.busiest.name == "10.0.0.5:3306"`:                           true,
 		"-1 * sockets.time_wait < 0":                                      true,
-		"sockets.time_wait / net.ipv4.tcp_max_tw_buckets > 0.9":           true,
+		"sockets.time_wait / 2 > 0.4 * net.ipv4.tcp_max_tw_buckets":       true,
 		"(sockets.time_wait + 1) * 2 == 480002 or sockets.time_wait == 0": true,
 	} {
 		e, err := CompileCondition(source)
@@ -48,6 +48,10 @@ func TestFaultyConditionsAreRefusedWithThePlace(t *testing.T) {
 		"sockets.time_wait % 2 == 0":      "not available here",
 		`ports.busiest.name matches "a+"`: "not available here",
 		"all([1], # > 0)":                 "only comparisons",
+		"1 / sockets.time_wait > 1":       "to divide by",
+		"sockets.time_wait / 0 > 1":       "to divide by",
+		"9223372036854775807 + 1 < 0":     "too large",
+		strings.Repeat("(", 2000) + "1":   "2001 characters is too long",
 		"let x = 1; x > 0":                "only comparisons",
 		"sockets?.time_wait > 1":          "only comparisons",
 	} {
@@ -93,7 +97,10 @@ func TestTemplatesFillInFacts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := Given(sysctl.Release{}, map[Name]any{"sockets.time_wait": 1, "net.ipv4.tcp_max_tw_buckets": 3, "seconds.synack": 63.0}, nil)
+	f := Given(sysctl.Release{}, map[Name]any{"sockets.time_wait": 1, "net.ipv4.tcp_max_tw_buckets": 3, "seconds.synack": 63.0, "sockets.listen": 0}, nil)
+	if ratio, err := CompileTemplate("{sockets.time_wait / sockets.listen}"); err != nil || ratio.Render(f) != "unknown" {
+		t.Errorf("a division by zero rendered as %q, %v", ratio.Render(f), err)
+	}
 	if got, want := tmpl.Render(f), "1 of 3 (33.3 %), 63 s, unknown"; got != want {
 		t.Errorf("rendered %q, want %q", got, want)
 	}

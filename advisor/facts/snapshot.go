@@ -190,13 +190,22 @@ func (s *Snapshot) With(values map[sysctl.Key]sysctl.Value, origin string) *Snap
 	return &planned
 }
 
+// KnowsParameters reports whether the value of any parameter is known.
+func (s *Snapshot) KnowsParameters() bool {
+	for _, reading := range s.Sysctls {
+		if reading.Absent == "" {
+			return true
+		}
+	}
+	return false
+}
+
 // SizingHost is what the kernel's own sizing of its tables depends on.
 func (s *Snapshot) SizingHost() sysctl.Host {
 	host := sysctl.Host{Release: s.Kernel, MemoryKiB: s.Host.MemoryKiB, PageSize: s.Host.PageSize}
 	// Negative: the size of the host's table, which this namespace shares
 	// (net/ipv4/sysctl_net_ipv4.c, proc_tcp_ehash_entries).
-	if n, err := s.Sysctls["net.ipv4.tcp_ehash_entries"].Value.Ints(); err == nil && len(n) == 1 {
-		host.EhashBuckets = max(n[0], -n[0])
-	}
+	buckets, _ := s.number("net.ipv4.tcp_ehash_entries")
+	host.EhashBuckets = max(buckets, -buckets)
 	return host
 }

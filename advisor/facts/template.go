@@ -2,6 +2,7 @@ package facts
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -52,7 +53,8 @@ func (t Template) Render(f Facts) string {
 		b.WriteString(text)
 		if i < len(t.exprs) {
 			answer, missing := t.exprs[i].Eval(f)
-			if missing != nil {
+			fraction, _ := answer.(float64)
+			if missing != nil || math.IsNaN(fraction) || math.IsInf(fraction, 0) {
 				b.WriteString("unknown")
 			} else {
 				b.WriteString(Format(answer))

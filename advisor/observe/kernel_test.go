@@ -326,7 +326,11 @@ func TestAddressTranslationIsSeenWhereItIs(t *testing.T) {
 	tbl := conn.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: "nat"})
 	chain := conn.AddChain(&nftables.Chain{Name: "postrouting", Table: tbl, Type: nftables.ChainTypeNAT,
 		Hooknum: nftables.ChainHookPostrouting, Priority: nftables.ChainPriorityNATSource})
-	conn.AddRule(&nftables.Rule{Table: tbl, Chain: chain, Exprs: []expr.Any{&expr.Masq{}}})
+	jump := conn.AddChain(&nftables.Chain{Name: "ours", Table: tbl}) // as of kube-proxy and firewalld
+	conn.AddRule(&nftables.Rule{Table: tbl, Chain: jump, Exprs: []expr.Any{&expr.Masq{}}})
+	conn.AddRule(&nftables.Rule{Table: tbl, Chain: chain, Exprs: []expr.Any{&expr.Verdict{Kind: expr.VerdictJump, Chain: "ours"}}})
+	filter := conn.AddTable(&nftables.Table{Family: nftables.TableFamilyIPv4, Name: "filter"})
+	conn.AddRule(&nftables.Rule{Table: filter, Chain: conn.AddChain(&nftables.Chain{Name: "unused", Table: filter}), Exprs: []expr.Any{&expr.Masq{}}})
 	if err := conn.Flush(); err != nil {
 		sysctltest.RequireKernel(t, "no nat chain can be made: "+err.Error())
 	}

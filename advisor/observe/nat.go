@@ -3,6 +3,7 @@ package observe
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -54,7 +55,7 @@ func nat(s *facts.Snapshot, operatorSaysSo bool) {
 func legacyTables(seen func(kind, where, format string, args ...any)) error {
 	for _, path := range []string{"/proc/self/net/ip_tables_names", "/proc/self/net/ip6_tables_names"} {
 		text, err := os.ReadFile(path)
-		if os.IsNotExist(err) {
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
@@ -70,7 +71,8 @@ func legacyTables(seen func(kind, where, format string, args ...any)) error {
 }
 
 // nftChains looks for rules that translate addresses, those of iptables-nft
-// included.
+// included, in all chains of the tables that have one of type nat: the rule may
+// stand in a chain to which that one jumps. One such chain of a table is enough.
 func nftChains(seen func(kind, where, format string, args ...any)) error {
 	conn, err := nftables.New()
 	if err != nil {
@@ -80,8 +82,19 @@ func nftChains(seen func(kind, where, format string, args ...any)) error {
 	if err != nil {
 		return fmt.Errorf("list nftables chains: %w", err)
 	}
+	type table struct {
+		family nftables.TableFamily
+		name   string
+	}
+	translate := map[table]bool{} // and not yet seen to
 	for _, chain := range chains {
-		if chain.Type != nftables.ChainTypeNAT {
+		if chain.Type == nftables.ChainTypeNAT {
+			translate[table{chain.Table.Family, chain.Table.Name}] = true
+		}
+	}
+	for _, chain := range chains {
+		of := table{chain.Table.Family, chain.Table.Name}
+		if !translate[of] {
 			continue
 		}
 		rules, err := conn.GetRules(chain.Table, chain)
@@ -99,6 +112,7 @@ func nftChains(seen func(kind, where, format string, args ...any)) error {
 		}
 		if translating > 0 {
 			seen("masquerade", fmt.Sprintf("nftables chain %s %s", chain.Table.Name, chain.Name), "%d rules translate addresses", translating)
+			delete(translate, of)
 		}
 	}
 	return nil

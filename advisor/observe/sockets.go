@@ -7,10 +7,11 @@ import (
 	"net/netip"
 	"slices"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/observe/sockdiag"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
-	"golang.org/x/sys/unix"
 )
 
 // sockets counts the namespace's sockets, over sock_diag or, if the kernel or a

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
 	"github.com/tcptune/tcptune/rules"
 	"github.com/tcptune/tcptune/sysctl"
@@ -35,7 +35,7 @@ func (t Text) State(w io.Writer, info tcpstate.Info) error {
 // Rule explains a rule.
 func (t Text) Rule(w io.Writer, r rules.Rule) error {
 	p := t.printer(w)
-	p.raw(p.bold(r.Name) + "  " + p.severity(r.Severity) + "  (" + Safe(r.Origin) + ")")
+	p.raw(p.bold(r.Name) + "  " + p.severity(r.Severity) + "  (" + printable.Text(r.Origin) + ")")
 	p.field("", r.Title)
 	if kernels := r.Kernels.String(); kernels != "" {
 		p.field("kernels", kernels)
@@ -140,31 +140,16 @@ func scope(param sysctl.Param, r sysctl.Release) string {
 // seconds prints what each setting of a parameter that counts retries, or of
 // tcp_fin_timeout, comes to.
 func (p *printer) seconds(param sysctl.Param, s *facts.Snapshot) {
-	rtoMax := sysctl.MaxRTO
-	if ms, err := s.Sysctls["net.ipv4.tcp_rto_max_ms"].Value.Ints(); err == nil && len(ms) == 1 {
-		rtoMax = time.Duration(ms[0]) * time.Millisecond
-	}
-	linear := int64(0)
-	if n, err := s.Sysctls["net.ipv4.tcp_syn_linear_timeouts"].Value.Ints(); err == nil && len(n) == 1 {
-		linear = n[0]
+	lasts := s.Lasts(param.Key)
+	if lasts == nil {
+		return
 	}
 	settings := []int64{1, 2, 3, 4, 5, 6, 7, 8, 10, 15}
-	var lasts func(n int64) time.Duration
 	switch param.Key {
-	case "net.ipv4.tcp_syn_retries":
-		lasts = func(n int64) time.Duration { return sysctl.ConnectTimeout(n, linear, rtoMax) }
-	case "net.ipv4.tcp_synack_retries":
-		lasts = func(n int64) time.Duration { return sysctl.SynAckTimeout(n, rtoMax) }
-	case "net.ipv4.tcp_retries2":
-		lasts = func(n int64) time.Duration { return sysctl.RetryTimeout(n, rtoMax) }
 	case "net.ipv4.tcp_orphan_retries":
 		settings = append([]int64{0}, settings...)
-		lasts = func(n int64) time.Duration { return sysctl.OrphanTimeout(n, rtoMax) }
 	case "net.ipv4.tcp_fin_timeout":
 		settings = []int64{5, 15, 30, 60, 61, 65, 90, 120}
-		lasts = func(n int64) time.Duration { return sysctl.FinWait2Timeout(time.Duration(n) * time.Second) }
-	default:
-		return
 	}
 	rows := []table.Row{}
 	for _, n := range settings {

@@ -6,24 +6,38 @@ import (
 	"strings"
 
 	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/profiles"
 	"github.com/tcptune/tcptune/sysctl"
 	"github.com/tcptune/tcptune/sysctl/change"
 )
 
+// shownListeners is how many of them the text of a plan names; hosts may have
+// thousands.
+const shownListeners = 12
+
 // Plan writes what a plan would change.
 func (t Text) Plan(w io.Writer, plan advisor.Plan) error {
 	p := t.printer(w)
-	p.raw(p.bold("PLAN") + "  " + Safe(fmt.Sprintf("profile %s: %s, %d as wanted already, %d not to be had here", plan.Profile, count(len(plan.Steps), "change"), plan.Met, len(plan.Skipped))))
+	p.raw(p.bold("PLAN") + "  " + printable.Text(fmt.Sprintf("profile %s: %s, %d as wanted already, %d not to be had here", plan.Profile, count(len(plan.Steps), "change"), plan.Met, len(plan.Skipped))))
 	for _, s := range plan.Steps {
 		p.raw("")
-		p.raw("  " + p.bold(string(s.Key)) + "  " + Safe(spaced(s.From)+" -> "+spaced(s.To)))
+		p.raw("  " + p.bold(string(s.Key)) + "  " + printable.Text(spaced(s.From)+" -> "+spaced(s.To)))
 		p.field("because", s.Because)
 		acts := s.Acts
-		if len(s.Listeners) > 0 {
-			acts += "; until then these keep their limit: " + strings.Join(s.Listeners, ", ")
+		if n := len(s.Listeners); n > 0 {
+			acts += "; until then these keep their limit: " + strings.Join(s.Listeners[:min(n, shownListeners)], ", ")
+			if n > shownListeners {
+				acts += fmt.Sprintf(" and %d more", n-shownListeners)
+			}
 		}
 		p.field("acts", acts)
+	}
+	if len(plan.Steps) > 0 && len(plan.Cautions) > 0 {
+		p.raw("")
+		for _, caution := range plan.Cautions {
+			p.field("caution", caution)
+		}
 	}
 	p.skipped(plan.Skipped)
 	if len(plan.Worse) > 0 {
@@ -52,7 +66,7 @@ func (p *printer) skipped(skipped []advisor.SkippedWant) {
 // Profile writes a profile and what it comes to on a host.
 func (t Text) Profile(w io.Writer, profile profiles.Profile, goals []profiles.Goal) error {
 	p := t.printer(w)
-	p.raw(p.bold(profile.Name) + "  (" + Safe(profile.Origin) + ")")
+	p.raw(p.bold(profile.Name) + "  (" + printable.Text(profile.Origin) + ")")
 	p.field("for", profile.Summary)
 	if profile.Extends != "" {
 		p.field("extends", profile.Extends)
@@ -65,7 +79,7 @@ func (t Text) Profile(w io.Writer, profile profiles.Profile, goals []profiles.Go
 	}
 	for _, g := range goals {
 		p.raw("")
-		p.raw("  " + p.bold(string(g.Key)) + "  " + Safe(g.Want.String()))
+		p.raw("  " + p.bold(string(g.Key)) + "  " + printable.Text(g.Want.String()))
 		p.field("why", g.Why)
 		switch {
 		case g.Skip != nil:
@@ -88,6 +102,9 @@ func (t Text) Applied(w io.Writer, r change.Result) error {
 		return p.err
 	}
 	p.line("Applied: %s written and read back.", count(len(r.Written), "parameter"))
+	for _, c := range r.Same {
+		p.field("same", fmt.Sprintf("%s = %s already", c.Key, spaced(c.To)))
+	}
 	p.file(r.DropIn)
 	p.line("'tcptune rollback' takes this back (transaction %s).", r.ID)
 	return p.err

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/fatih/color"
@@ -10,6 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/rules"
 )
 
@@ -35,13 +37,6 @@ func (t Text) Report(w io.Writer, r advisor.Report) error {
 	if t.Verbose {
 		p.rest(r)
 	}
-	return p.err
-}
-
-// Finding writes one finding in full.
-func (t Text) Finding(w io.Writer, f advisor.Finding) error {
-	p := t.printer(w)
-	p.finding(f)
 	return p.err
 }
 
@@ -85,14 +80,20 @@ func (p *printer) states(r advisor.Report) {
 	if len(r.States) == 0 {
 		return
 	}
-	rows := []table.Row{}
+	rows, none := []table.Row{}, []string{}
 	for _, s := range r.States {
-		if s.State == "CLOSE" && s.IPv4+s.IPv6 == 0 {
+		if s.IPv4+s.IPv6 == 0 {
+			none = append(none, s.State)
 			continue
 		}
 		rows = append(rows, table.Row{s.State, s.IPv4, s.IPv6, s.IPv4 + s.IPv6, short(s.Governs)})
 	}
-	p.table(table.Row{"state", "IPv4", "IPv6", "both", "leaving it is governed by"}, rows, 1, 2, 3)
+	if len(rows) > 0 {
+		p.table(table.Row{"state", "IPv4", "IPv6", "both", "leaving it is governed by"}, rows, 1, 2, 3)
+	}
+	if len(none) > 0 {
+		p.field("none in", strings.Join(none, ", "))
+	}
 }
 
 // short leaves out the prefix that all of TCP's parameters have.
@@ -106,10 +107,25 @@ func (p *printer) headroom(r advisor.Report) {
 			rows = append(rows, table.Row{h.What, "", "", "", "unknown: " + h.Unknown})
 			continue
 		}
-		rows = append(rows, table.Row{h.What, h.Used, h.Limit, fmt.Sprintf("%d %%", h.Percent), join(short(h.Governs), h.Note)})
+		rows = append(rows, table.Row{h.What, h.Used, h.Limit, p.fill(h.Percent), join(short(h.Governs), h.Note)})
 	}
 	p.table(table.Row{"what", "used", "limit", "", "governed by"}, rows, 1, 2, 3)
 }
+
+// fill colours a share of a limit by how near it is.
+func (p *printer) fill(percent int) painted {
+	text := fmt.Sprintf("%d %%", percent)
+	switch {
+	case percent >= 95:
+		text = p.paint(text, color.FgRed, color.Bold)
+	case percent >= 80:
+		text = p.paint(text, color.FgYellow, color.Bold)
+	}
+	return painted(text)
+}
+
+// painted is text that may hold the terminal's commands for colours: ours.
+type painted string
 
 func join(parts ...string) string {
 	kept := []string{}
@@ -126,6 +142,7 @@ func (p *printer) findings(r advisor.Report) {
 	for _, f := range r.Findings {
 		counts[f.Severity]++
 	}
+	judged, all := r.Judged()
 	p.section("FINDINGS", fmt.Sprintf("%s, %s, %s", count(counts[rules.Error], "error"), count(counts[rules.Warning], "warning"), count(counts[rules.Info], "info")))
 	hidden := 0
 	for _, f := range r.Findings {
@@ -139,11 +156,14 @@ func (p *printer) findings(r advisor.Report) {
 		p.line("%s below %s not shown (--min-severity info shows all).", count(hidden, "finding"), p.MinSeverity)
 	}
 	if len(r.Findings) == 0 {
-		verdict := "Nothing is wrong"
-		if len(r.Inconclusive) > 0 {
-			verdict += ", as far as could be seen"
+		switch {
+		case judged == 0:
+			p.line("Nothing could be judged.")
+		case judged < all:
+			p.line("Nothing is wrong, as far as could be seen.")
+		default:
+			p.line("Nothing is wrong.")
 		}
-		p.line("%s.", verdict)
 	}
 }
 
@@ -168,16 +188,23 @@ func (p *printer) finding(f advisor.Finding) {
 	}
 }
 
+// needsInterval ends the reason of everything that two samples would tell.
+const needsInterval = ": not measured (needs --interval)"
+
 func (p *printer) inconclusive(r advisor.Report) {
 	if len(r.Inconclusive) == 0 {
 		return
 	}
-	p.section("INCONCLUSIVE", count(len(r.Inconclusive), "rule")+" lacked evidence")
+	_, all := r.Judged()
+	p.section("INCONCLUSIVE", fmt.Sprintf("%d of %d rules lacked evidence", len(r.Inconclusive), all))
 	// By what is missing: one reason often silences several rules.
 	var reasons []string
 	silenced := map[string][]string{}
 	for _, i := range r.Inconclusive {
 		reason := strings.Join(i.Missing, "; ")
+		if !slices.ContainsFunc(i.Missing, func(m string) bool { return !strings.HasSuffix(m, needsInterval) }) {
+			reason = "rates of counters" + needsInterval
+		}
 		if silenced[reason] == nil {
 			reasons = append(reasons, reason)
 		}
@@ -246,7 +273,7 @@ func (p *printer) raw(line string) {
 
 // line writes foreign text, wrapped.
 func (p *printer) line(format string, args ...any) {
-	for line := range strings.SplitSeq(text.WrapSoft(Safe(fmt.Sprintf(format, args...)), p.Width), "\n") {
+	for line := range strings.SplitSeq(text.WrapSoft(printable.Text(fmt.Sprintf(format, args...)), p.Width), "\n") {
 		p.raw(line)
 	}
 }
@@ -254,7 +281,7 @@ func (p *printer) line(format string, args ...any) {
 func (p *printer) section(title, note string) {
 	p.raw("")
 	if note != "" {
-		note = "  " + Safe(note)
+		note = "  " + printable.Text(note)
 	}
 	p.raw(p.bold(title) + note)
 }
@@ -265,37 +292,53 @@ const labelWidth = 11
 // field writes a labelled paragraph; a label too long for its column gets a line
 // of its own.
 func (p *printer) field(label, content string) {
-	label, lead := Safe(label), ""
+	label, lead := printable.Text(label), ""
 	if len(label) >= labelWidth-2 {
 		p.raw("  " + label)
 		label = ""
 	}
 	lead = "  " + text.Pad(label, labelWidth-2, ' ')
-	paragraph := Safe(strings.Join(strings.Fields(content), " "))
+	paragraph := printable.Text(strings.Join(strings.Fields(content), " "))
 	for line := range strings.SplitSeq(text.WrapSoft(paragraph, p.Width-labelWidth), "\n") {
 		p.raw(lead + strings.TrimSpace(line))
 		lead = strings.Repeat(" ", labelWidth)
 	}
 }
 
-// table writes rows whose last column takes the rest of the width.
+// leastColumn is the width below which a table's last column would break the
+// names of parameters.
+const leastColumn = 32
+
+// table writes rows whose last column takes the rest of the width or, if that is
+// too little, lines of its own.
 func (p *printer) table(head table.Row, rows []table.Row, numbers ...int) {
 	for _, row := range rows {
 		for i, cell := range row {
 			if s, ok := cell.(string); ok {
-				row[i] = Safe(s)
+				row[i] = printable.Text(s)
 			}
 		}
 	}
+	last := len(head) - 1
 	rest := p.Width - 2
-	for i := range len(head) - 1 {
+	for i := range last {
 		widest := text.StringWidth(fmt.Sprint(head[i]))
 		for _, row := range rows {
 			widest = max(widest, text.StringWidth(fmt.Sprint(row[i])))
 		}
 		rest -= widest + 2
 	}
-	columns := []table.ColumnConfig{{Number: len(head), WidthMax: max(rest, 16), WidthMaxEnforcer: text.WrapSoft}}
+	var columns []table.ColumnConfig
+	below := make([]string, len(rows)) // what stands on lines of its own
+	if rest >= leastColumn {
+		columns = append(columns, table.ColumnConfig{Number: len(head), WidthMax: rest, WidthMaxEnforcer: text.WrapSoft})
+	} else {
+		head = head[:last]
+		for i, row := range rows {
+			below[i] = fmt.Sprint(row[last])
+			rows[i] = row[:last]
+		}
+	}
 	for _, n := range numbers {
 		columns = append(columns, table.ColumnConfig{Number: n + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
 	}
@@ -308,8 +351,13 @@ func (p *printer) table(head table.Row, rows []table.Row, numbers ...int) {
 	tw.SetColumnConfigs(columns)
 	tw.AppendHeader(head)
 	tw.AppendRows(rows)
-	for line := range strings.SplitSeq(tw.Render(), "\n") {
+	for i, line := range strings.Split(tw.Render(), "\n") {
 		p.raw("  " + line)
+		if rest < leastColumn && i > 0 && below[i-1] != "" {
+			for line := range strings.SplitSeq(text.WrapSoft(below[i-1], p.Width-4), "\n") {
+				p.raw("    " + strings.TrimSpace(line))
+			}
+		}
 	}
 }
 
@@ -320,7 +368,7 @@ func (p *printer) severity(s rules.Severity) string {
 	return p.paint(string(s), attributes[s]...)
 }
 
-func (p *printer) bold(text string) string { return p.paint(Safe(text), color.Bold) }
+func (p *printer) bold(text string) string { return p.paint(printable.Text(text), color.Bold) }
 
 func (p *printer) paint(text string, attributes ...color.Attribute) string {
 	c := color.New(attributes...)

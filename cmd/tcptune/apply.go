@@ -4,18 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/profiles"
 	"github.com/tcptune/tcptune/rules"
 	"github.com/tcptune/tcptune/sysctl"
 	"github.com/tcptune/tcptune/sysctl/change"
-	"github.com/tcptune/tcptune/sysctl/conf"
 )
 
 type applyFlags struct {
@@ -24,11 +24,13 @@ type applyFlags struct {
 	profile  string
 	stateDir string
 	dropIn   string
-	reason   string
-	format   string
-	yes      bool
-	dryRun   bool
-	persist  bool
+	// dropInNamed: the user said where, the default did not.
+	dropInNamed bool
+	reason      string
+	format      string
+	yes         bool
+	dryRun      bool
+	persist     bool
 }
 
 func (a *app) applyCommand() *cobra.Command {
@@ -51,8 +53,12 @@ that others than root may write.`,
 			if err := checkFormat(f.format); err != nil {
 				return err
 			}
-			if cmd.Flags().Changed("drop-in") && !f.persist {
+			f.dropInNamed = cmd.Flags().Changed("drop-in")
+			if f.dropInNamed && !f.persist {
 				return usage("", "--drop-in goes with --persist")
+			}
+			if len(f.reason) > maxReason {
+				return usage("", "--reason is longer than %d characters", maxReason)
 			}
 			if f.format == "json" && !f.yes && !f.dryRun {
 				return usage("", "--format json goes with --yes or --dry-run")
@@ -74,6 +80,9 @@ that others than root may write.`,
 	return cmd
 }
 
+// maxReason keeps a note for the history a note.
+const maxReason = 500
+
 func registerStateDir(cmd *cobra.Command, dir *string) {
 	cmd.Flags().StringVar(dir, "state-dir", change.DefaultDir, "`FOLDER` of the journal")
 }
@@ -89,18 +98,23 @@ func (a *app) apply(ctx context.Context, f applyFlags) error {
 		if err != nil {
 			return err
 		}
+		if !p.snapshot.Namespace.Initial && !f.dropInNamed {
+			return &failure{exitRefused, errors.New("refused: --persist in a network namespace other than the host's first would set the host's values at its next boot"),
+				"--drop-in FILE names a file of the namespace's own"}
+		}
 		request.DropIn = &change.DropIn{Path: path, Content: dropIn(p.profile, p.Goals)}
+		a.warnOfRivals(request.DropIn)
 	}
 	if f.format == "text" {
 		if err := a.text(rules.Info).Plan(a.out, p.Plan); err != nil {
 			return err
 		}
 		if f.persist {
-			fmt.Fprintf(a.out, "\nDrop-in %s:\n%s\n", report.Safe(request.DropIn.Path), report.SafeLines(strings.TrimSpace(string(request.DropIn.Content))))
+			fmt.Fprintf(a.out, "\nDrop-in %s:\n%s\n", printable.Text(request.DropIn.Path), printable.Lines(strings.TrimSpace(string(request.DropIn.Content))))
 		}
 	}
 	if f.dryRun && f.format == "json" {
-		if err := report.JSON(a.out, p.Plan); err != nil {
+		if err := printable.JSON(a.out, p.Plan); err != nil {
 			return err
 		}
 	}
@@ -142,17 +156,20 @@ func (a *app) carryOut(ctx context.Context, f applyFlags, p planned, request cha
 	if err != nil {
 		return classify(err, exitRefused)
 	}
+	ctx, release := uninterrupted(ctx)
+	defer release()
 	result, err := change.Apply(ctx, tree, journal, request)
 	if err != nil {
 		return errors.Join(a.printUndone(f.format, err), classify(err, exitRefused))
 	}
-	if f.persist {
-		a.warnOfRivals(request)
-	}
+	print := a.text(rules.Info).Applied
 	if f.format == "json" {
-		return report.JSON(a.out, result)
+		print = func(w io.Writer, r change.Result) error { return printable.JSON(w, r) }
 	}
-	return a.text(rules.Info).Applied(a.out, result)
+	if err := print(a.out, result); err != nil {
+		return &failure{exitUnreadable, fmt.Errorf("applied as transaction %q, and that could not be printed: %w", result.ID, err), ""}
+	}
+	return nil
 }
 
 // printUndone prints, as JSON, what became of a transaction that failed on the
@@ -164,9 +181,9 @@ func (a *app) printUndone(format string, err error) error {
 	case format != "json":
 		return nil
 	case errors.As(err, &failed):
-		return report.JSON(a.out, failed.Result)
+		return printable.JSON(a.out, failed.Result)
 	case errors.As(err, &undone):
-		return report.JSON(a.out, undone.Result)
+		return printable.JSON(a.out, undone.Result)
 	}
 	return nil
 }
@@ -192,19 +209,4 @@ func trusted(p profiles.Profile) error {
 		}
 	}
 	return nil
-}
-
-// warnOfRivals names lines of other files that set what the drop-in sets.
-func (a *app) warnOfRivals(request change.Request) {
-	ours, _ := conf.Parse(strings.NewReader(string(request.DropIn.Content)), request.DropIn.Path)
-	all, _ := conf.System("/")
-	for _, mine := range ours {
-		param, _ := sysctl.Lookup(mine.Key)
-		for _, other := range all {
-			if other.Key == mine.Key && other.File != request.DropIn.Path && !param.Type.Equal(other.Value, mine.Value) {
-				fmt.Fprintf(a.err, "tcptune: warning: %s:%d sets %s = %s, and the drop-in sets %s; which one holds after a reboot depends on the order of the files\n",
-					report.Safe(other.File), other.Number, mine.Key, report.Safe(string(other.Value)), mine.Value)
-			}
-		}
-	}
 }

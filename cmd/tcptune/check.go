@@ -12,7 +12,7 @@ import (
 
 	"github.com/tcptune/tcptune/advisor"
 	"github.com/tcptune/tcptune/advisor/facts"
-	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/profiles"
 	"github.com/tcptune/tcptune/rules"
 )
@@ -49,9 +49,6 @@ no privilege; what it could not see it lists as inconclusive.`,
 			if err != nil {
 				return err
 			}
-			if threshold != "" && !threshold.AtLeast(shown) {
-				fmt.Fprintf(a.err, "tcptune: warning: --fail-on %s is below --min-severity %s: the command may fail on findings that it does not show\n", threshold, shown)
-			}
 			if err := checkFormat(format); err != nil {
 				return err
 			}
@@ -79,7 +76,7 @@ no privilege; what it could not see it lists as inconclusive.`,
 			switch {
 			case writeProfile == "-": // standard output is the profile
 			case format == "json":
-				err = report.JSON(a.out, r)
+				err = printable.JSON(a.out, r)
 			default:
 				text := a.text(shown)
 				text.Verbose = verbose
@@ -88,7 +85,13 @@ no privilege; what it could not see it lists as inconclusive.`,
 			if err != nil {
 				return err
 			}
+			if !snapshot.KnowsParameters() {
+				return &failure{exitUnreadable, errors.New("not one parameter of the host is known"), ""}
+			}
 			if threshold != "" && r.Worst().AtLeast(threshold) {
+				if !r.Worst().AtLeast(shown) {
+					fmt.Fprintf(a.err, "tcptune: warning: --fail-on %s fails on findings that --min-severity %s hides\n", threshold, shown)
+				}
 				return &failure{code: exitFindings}
 			}
 			return nil

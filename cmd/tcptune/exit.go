@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/sysctl"
 	"github.com/tcptune/tcptune/sysctl/change"
 )
@@ -16,7 +16,7 @@ import (
 // The exit codes. README.md and docs/tcptune.8 hold the same table.
 const (
 	exitOK         = 0 // nothing at or above the threshold
-	exitFindings   = 1 // findings, or changes pending with plan --exit-code
+	exitFindings   = 1 // findings; with plan --exit-code, changes pending; with rollback, values left to whoever changed them
 	exitUsage      = 2 // wrong usage
 	exitUnreadable = 3 // could not read what was needed
 	exitUndone     = 4 // apply failed and was undone
@@ -104,10 +104,10 @@ func say(w io.Writer, err error, command string) int {
 	}
 	errors.As(err, &f)
 	if f.err != nil {
-		fmt.Fprintf(w, "tcptune: error: %s\n", report.SafeLines(f.err.Error()))
+		fmt.Fprintf(w, "tcptune: error: %s\n", printable.Lines(f.err.Error()))
 	}
 	if f.hint != "" {
-		fmt.Fprintf(w, "tcptune: hint: %s\n", report.SafeLines(f.hint))
+		fmt.Fprintf(w, "tcptune: hint: %s\n", printable.Lines(f.hint))
 	}
 	return f.code
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tcptune/tcptune/advisor/facts"
-	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
 	"github.com/tcptune/tcptune/rules"
 	"github.com/tcptune/tcptune/sysctl"
@@ -29,13 +29,13 @@ retries it shows the seconds that each setting means.`,
   tcptune explain timewait/near-limit`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			set, err := chosen.load()
-			if err != nil {
-				return err
-			}
 			text := a.text(rules.Info)
 			if state, ok := tcpstate.Parse(args[0]); ok {
 				return text.State(a.out, state.Info())
+			}
+			set, err := chosen.load()
+			if err != nil {
+				return err
 			}
 			if rule, ok := set.Get(args[0]); ok {
 				return text.Rule(a.out, rule)
@@ -117,5 +117,5 @@ func suggestion(set rules.Set, name string) string {
 	if !ok {
 		return "'tcptune rules list' shows the rules; parameters are named as in sysctl(8)"
 	}
-	return "did you mean " + report.Safe(nearest) + "?"
+	return "did you mean " + printable.Text(nearest) + "?"
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tcptune/tcptune/advisor/facts"
-	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/advisor/printable"
 )
 
 func (a *app) factsCommand() *cobra.Command {
@@ -41,7 +41,7 @@ speak of instead, with their sources.`,
 				} else {
 					text = facts.Format(v.Content) + "  (" + v.Source + ")"
 				}
-				if _, err := fmt.Fprintf(a.out, "%s = %s\n", name, report.Safe(text)); err != nil {
+				if _, err := fmt.Fprintf(a.out, "%s = %s\n", name, printable.Text(text)); err != nil {
 					return err
 				}
 			}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/rules"
 	"github.com/tcptune/tcptune/sysctl/change"
 )
@@ -29,12 +29,9 @@ func (a *app) historyCommand() *cobra.Command {
 			if err != nil {
 				return unreadable(err)
 			}
-			here, err := change.Here()
-			if err != nil {
-				return unreadable(err)
-			}
+			here, _ := change.Here() // without /proc, all are elsewhere
 			if format == "json" {
-				err = report.JSON(a.out, records)
+				err = printable.JSON(a.out, records)
 			} else {
 				err = a.text(rules.Info).History(a.out, records, here)
 			}

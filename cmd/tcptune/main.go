@@ -11,12 +11,15 @@ import (
 
 func main() { os.Exit(tcptune()) }
 
-// tcptune runs the command line of the process and returns its exit code. The
-// first signal cancels the context, which leaves nothing half done; a second one
-// ends the process.
+// tcptune runs the command line of the process and returns its exit code.
 func tcptune() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
-	context.AfterFunc(ctx, stop)
-	return run(ctx, os.Args[1:], &app{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+	return run(context.Background(), os.Args[1:], &app{in: os.Stdin, out: os.Stdout, err: os.Stderr})
+}
+
+// uninterrupted is a context for the moments in which parameters are written. A
+// signal that would end the process cancels it, so that what was begun is
+// undone, and however often it comes the process lives until release is called.
+// At all other times signals have their usual effect: there is nothing to undo.
+func uninterrupted(ctx context.Context) (_ context.Context, release func()) {
+	return signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 }

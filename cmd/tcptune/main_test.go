@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -49,12 +50,7 @@ func runScripts(t *testing.T, p testscript.Params) {
 	p.UpdateScripts = *update
 	p.RequireExplicitExec = true
 	p.RequireUniqueNames = true
-	p.Condition = func(condition string) (bool, error) {
-		if condition == "root" {
-			return os.Geteuid() == 0, nil
-		}
-		return false, fmt.Errorf("unknown condition %q", condition)
-	}
+	p.Condition = condition
 	p.Setup = func(env *testscript.Env) error {
 		env.Setenv("FACTS", snapshots)
 		env.Setenv("COLUMNS", "100")
@@ -62,6 +58,22 @@ func runScripts(t *testing.T, p testscript.Params) {
 	}
 	p.Cmds = map[string]func(*testscript.TestScript, bool, []string){"exits": exits}
 	testscript.Run(t, p)
+}
+
+// condition knows "root" and "has:COMMAND". Where kernel tests are required, one
+// that does not hold is a failure: its script would be skipped.
+func condition(name string) (bool, error) {
+	holds := os.Geteuid() == 0
+	if command, ok := strings.CutPrefix(name, "has:"); ok {
+		_, err := exec.LookPath(command)
+		holds = err == nil
+	} else if name != "root" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	if !holds && os.Getenv(sysctltest.RequireVariable) != "" {
+		return false, fmt.Errorf("%s is needed", name)
+	}
+	return holds, nil
 }
 
 // exits runs a command and checks its exact exit code: exits 6 tcptune apply

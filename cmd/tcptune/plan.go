@@ -9,7 +9,7 @@ import (
 
 	"github.com/tcptune/tcptune/advisor"
 	"github.com/tcptune/tcptune/advisor/facts"
-	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/profiles"
 	"github.com/tcptune/tcptune/rules"
 )
@@ -68,7 +68,7 @@ when a program listens again, and then which listeners those are.`,
 				return err
 			}
 			if format == "json" {
-				err = report.JSON(a.out, p.Plan)
+				err = printable.JSON(a.out, p.Plan)
 			} else {
 				err = a.text(rules.Info).Plan(a.out, p.Plan)
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tcptune/tcptune/advisor/facts"
-	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/profiles"
 	"github.com/tcptune/tcptune/rules"
 	"github.com/tcptune/tcptune/sysctl"
@@ -39,14 +40,19 @@ func (a *app) profileListCommand() *cobra.Command {
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			rows := [][]string{{"profile", "origin", "for"}}
+			var faults []error
 			for _, name := range profiles.Names() {
 				p, err := profiles.Load(name)
-				if err != nil {
-					return unreadable(err)
+				if err != nil { // one that is broken does not hide the others
+					faults = append(faults, err)
+					continue
 				}
 				rows = append(rows, []string{p.Name, p.Origin, p.Summary})
 			}
-			return a.text(rules.Info).Table(a.out, rows)
+			if err := a.text(rules.Info).Table(a.out, rows); err != nil {
+				return err
+			}
+			return unreadable(errors.Join(faults...))
 		},
 	}
 }
@@ -105,7 +111,7 @@ applying it: a better value than a floor or ceiling asks for is no difference.`,
 				return err
 			}
 			left, right := describe(s, args, loaded)
-			_, err = fmt.Fprint(a.out, udiff.Unified(args[0], args[1], left, right))
+			_, err = fmt.Fprint(a.out, printable.Lines(udiff.Unified(printable.Text(args[0]), printable.Text(args[1]), left, right)))
 			return err
 		},
 	}
@@ -216,5 +222,5 @@ func (a *app) profileRenderCommand() *cobra.Command {
 
 // dropIn is the content of the one file that tcptune owns below /etc/sysctl.d.
 func dropIn(p profiles.Profile, goals []profiles.Goal) []byte {
-	return profiles.SysctlConf(fmt.Sprintf("%s\n# Profile %s.\n", change.Header, report.Safe(p.Name)), goals)
+	return profiles.SysctlConf(fmt.Sprintf("%s\n# Profile %s.\n", change.Header, printable.Text(p.Name)), goals)
 }

@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, a *app) int {
 	return say(a.err, err, cmd.CommandPath())
 }
 
-// refuseEmptyFlags refuses --state-dir ” and its like: the shell variable that
+// refuseEmptyFlags refuses --state-dir "" and its like: the shell variable that
 // was meant to fill it is unset, and the default would be a surprise.
 func refuseEmptyFlags(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {

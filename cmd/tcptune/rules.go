@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/rules"
 )
 
@@ -140,7 +140,7 @@ rules and of ` + rulesDirectory + `. It exits with 1 if one does not hold.`,
 				examples += len(shown)
 				for _, fault := range r.Test() {
 					failed++
-					fmt.Fprintln(a.out, report.Safe(fault))
+					fmt.Fprintln(a.out, printable.Text(fault))
 				}
 			}
 			if tested == 0 {

@@ -73,17 +73,14 @@ func Apply(ctx context.Context, p Params, j *Journal, r Request) (Result, error)
 // refuse keeps Apply away from a journal that says, or may say, that something
 // is half done.
 func refuse(records []Record, here Identity) error {
+	if unfinished := unfinishedIn(records, here); len(unfinished) > 0 {
+		return &UnfinishedError{unfinished}
+	}
 	var damaged []error
-	var unfinished []Entry
 	for _, r := range records {
 		if r.Damaged != nil {
 			damaged = append(damaged, r.Damaged)
-		} else if r.State.unfinished() && r.undoableIn(here) {
-			unfinished = append(unfinished, r.Entry)
 		}
-	}
-	if len(unfinished) > 0 {
-		return &UnfinishedError{unfinished}
 	}
 	return errors.Join(damaged...)
 }

@@ -144,13 +144,17 @@ func (j *Journal) Unfinished() ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	return unfinishedIn(records, here), nil
+}
+
+func unfinishedIn(records []Record, here Identity) []Entry {
 	var entries []Entry
 	for _, r := range records {
 		if r.Damaged == nil && r.State.unfinished() && r.undoableIn(here) {
 			entries = append(entries, r.Entry)
 		}
 	}
-	return entries, nil
+	return entries
 }
 
 // undoableIn reports whether something of a transaction may still be in effect

@@ -90,10 +90,8 @@ func choose(records []Record, id string, here Identity) (Entry, error) {
 // chooseNewest does not step over a damaged entry: that one may be the newest
 // that can be undone.
 func chooseNewest(records []Record, here Identity) (Entry, error) {
-	for _, r := range records {
-		if r.Damaged == nil && r.State.unfinished() && r.undoableIn(here) {
-			return r.Entry, nil
-		}
+	if unfinished := unfinishedIn(records, here); len(unfinished) > 0 {
+		return unfinished[0], nil
 	}
 	for _, r := range records {
 		switch {

@@ -22,7 +22,10 @@ func TestParseReadsAssignmentsAsTheLoadersDo(t *testing.T) {
 		"-net.ipv4.conf.eth0.rp_filter",
 		"nonsense", "net..x = 1",
 	}, "\n")
-	lines, faults := Parse(strings.NewReader(text), "f.conf")
+	lines, faults, err := Parse(strings.NewReader(text), "f.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
 	var got []string
 	for _, l := range lines {
 		got = append(got, fmt.Sprintf("%s:%d %s = %s %v", l.File, l.Number, l.Key, l.Value, l.Lenient))
@@ -96,16 +99,32 @@ func TestSysctlConfIsReadOnceIfADropInLinksToIt(t *testing.T) {
 	}
 }
 
+func TestFilesThatCannotBeReadAreSaidAndTheOthersRead(t *testing.T) {
+	root := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(root, "etc/sysctl.d/10-folder.conf"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"20-line.conf": strings.Repeat("x", 2<<20), "30-good.conf": "net.core.somaxconn = 6\nnonsense"} {
+		if err := os.WriteFile(filepath.Join(root, "etc/sysctl.d", name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lines, err := System(root)
+	if len(lines) != 1 || err == nil || !strings.Contains(err.Error(), "10-folder.conf") || !strings.Contains(err.Error(), "20-line.conf") || strings.Contains(err.Error(), "30-good.conf") {
+		t.Errorf("read %v, %v", lines, err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add("net.ipv4.tcp_fin_timeout = 30\n-a/b.c=d=e\n;x")
 	f.Fuzz(func(t *testing.T, text string) {
-		lines, _ := Parse(strings.NewReader(text), "f")
+		lines, _, _ := Parse(strings.NewReader(text), "f")
 		for _, l := range lines {
 			lenient := ""
 			if l.Lenient {
 				lenient = "-"
 			}
-			again, faults := Parse(strings.NewReader(fmt.Sprintf("%s%s = %s", lenient, l.Key, l.Value)), "f")
+			again, faults, _ := Parse(strings.NewReader(fmt.Sprintf("%s%s = %s", lenient, l.Key, l.Value)), "f")
 			if len(faults) > 0 || len(again) != 1 || again[0].Lenient != l.Lenient || again[0].Key != l.Key || again[0].Value != l.Value {
 				t.Errorf("%+v, printed and read again, is %+v, %v", l, again, faults)
 			}

@@ -21,9 +21,9 @@ type Line struct {
 
 // Parse reads one file's assignments. Comments start with # or ; as the first
 // character of a line; behind a value they are part of it, as both loaders have
-// it. Lines that are not assignments are returned as errors, and the rest is
-// read all the same.
-func Parse(r io.Reader, file string) (assignments []Line, faults []error) {
+// it. Lines that are not assignments are returned as faults, and the rest is
+// read all the same; err is of reading.
+func Parse(r io.Reader, file string) (assignments []Line, faults []error, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for n := 1; lines.Scan(); n++ {
@@ -47,7 +47,7 @@ func Parse(r io.Reader, file string) (assignments []Line, faults []error) {
 		assignments = append(assignments, Line{Key: key, Value: sysctl.Value(strings.TrimSpace(value)), Lenient: lenient, File: file, Number: n})
 	}
 	if err := lines.Err(); err != nil {
-		faults = append(faults, fmt.Errorf("%s: %w", file, err))
+		return assignments, faults, fmt.Errorf("%s: %w", file, err)
 	}
-	return assignments, faults
+	return assignments, faults, nil
 }

@@ -14,11 +14,11 @@ import (
 // behind it.
 var directories = []string{"/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d"}
 
-// Files lists what is read at boot, in the order in which it applies: drop-ins
+// files lists what is read at boot, in the order in which it applies: drop-ins
 // by base name, then sysctl.conf, which procps reads last and systemd-sysctl
 // does not read unless a link leads to it. Paths are below root, "/" for the
 // running system.
-func Files(root string) ([]string, error) {
+func files(root string) ([]string, error) {
 	byName := map[string]string{}
 	var faults []error
 	for _, dir := range directories {
@@ -36,15 +36,15 @@ func Files(root string) ([]string, error) {
 			}
 		}
 	}
-	var files []string
+	var paths []string
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		files = append(files, byName[name])
+		paths = append(paths, byName[name])
 	}
 	main := filepath.Join(root, "/etc/sysctl.conf")
-	if !slices.ContainsFunc(files, func(f string) bool { return sameFile(f, main) }) {
-		files = append(files, main)
+	if !slices.ContainsFunc(paths, func(path string) bool { return sameFile(path, main) }) {
+		paths = append(paths, main)
 	}
-	return files, errors.Join(faults...)
+	return paths, errors.Join(faults...)
 }
 
 func sameFile(a, b string) bool {
@@ -57,10 +57,10 @@ func sameFile(a, b string) bool {
 // that could not be read; lines that no loader understands are left to it and
 // are not an error here.
 func System(root string) ([]Line, error) {
-	files, err := Files(root)
+	paths, err := files(root)
 	faults := []error{err}
 	var all []Line
-	for _, path := range files {
+	for _, path := range paths {
 		file, err := os.Open(path)
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
@@ -68,8 +68,11 @@ func System(root string) ([]Line, error) {
 			}
 			continue
 		}
-		lines, _ := Parse(file, path)
+		lines, _, err := Parse(file, path)
 		file.Close()
+		if err != nil {
+			faults = append(faults, err)
+		}
 		all = append(all, slices.DeleteFunc(lines, func(l Line) bool { return l.Key.IsPattern() })...)
 	}
 	return all, errors.Join(faults...)

@@ -52,7 +52,7 @@ func Namespace(t *testing.T) bool {
 	}
 	cmd := exec.Command(os.Args[0], args...)
 	cmd.Env = append(os.Environ(), insideVariable+"=1")
-	cmd.SysProcAttr = Attr()
+	cmd.SysProcAttr = newNamespace()
 	out, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 		RequireKernel(t, "cannot make a network namespace: "+err.Error())
@@ -64,9 +64,9 @@ func Namespace(t *testing.T) bool {
 	return false
 }
 
-// Attr starts a child in a fresh network namespace: as root directly, otherwise
-// as root of a user namespace, which may write its own net.ipv4.tcp_*.
-func Attr() *syscall.SysProcAttr {
+// newNamespace starts a child in a fresh network namespace: as root directly,
+// otherwise as root of a user namespace, which may write its own net.ipv4.tcp_*.
+func newNamespace() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if os.Geteuid() != 0 {
 		attr.Cloneflags |= syscall.CLONE_NEWUSER

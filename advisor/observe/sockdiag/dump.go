@@ -31,7 +31,6 @@ type Socket struct {
 	// ReceiveQueue and SendQueue are bytes; of a listener, the length of its
 	// accept queue and its limit.
 	ReceiveQueue, SendQueue uint32
-	UID                     uint32
 	Inode                   uint32 // 0 if no program holds it
 }
 
@@ -112,7 +111,6 @@ func (s *Socket) decode(b []byte) error {
 	s.Remote = endpoint(s.Family, b[24:40], binary.BigEndian.Uint16(b[6:]))
 	s.ReceiveQueue = binary.NativeEndian.Uint32(b[56:])
 	s.SendQueue = binary.NativeEndian.Uint32(b[60:])
-	s.UID = binary.NativeEndian.Uint32(b[64:])
 	s.Inode = binary.NativeEndian.Uint32(b[68:])
 	return nil
 }
