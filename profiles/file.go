@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/tcptune/tcptune/advisor/tomlfile"
 )
 
 // A File is one that a profile was read from, and who could have written it.
@@ -17,10 +19,6 @@ type File struct {
 	Owner, FolderOwner uint32
 	Mode, FolderMode   fs.FileMode
 }
-
-// maxFile is far more than a profile holds, and little enough for the decoder,
-// to which a few bytes can mean a deep tree.
-const maxFile = 32 << 10
 
 // read reads a file and notes whose it is, from the same open file.
 func read(path string) ([]byte, File, error) {
@@ -40,12 +38,12 @@ func read(path string) ([]byte, File, error) {
 	if err != nil {
 		return nil, File{}, err
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	text, err := io.ReadAll(io.LimitReader(f, tomlfile.MaxSize+1))
 	if err != nil {
 		return nil, File{}, err
 	}
-	if len(text) > maxFile {
-		return nil, File{}, fmt.Errorf("profile %s is larger than %d KiB", path, maxFile>>10)
+	if len(text) > tomlfile.MaxSize {
+		return nil, File{}, fmt.Errorf("profile %s is larger than %d KiB", path, tomlfile.MaxSize>>10)
 	}
 	return text, File{path, owner(info), owner(folder), info.Mode(), folder.Mode()}, nil
 }

@@ -10,10 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/BurntSushi/toml"
-
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/printable"
+	"github.com/tcptune/tcptune/advisor/tomlfile"
 	"github.com/tcptune/tcptune/sysctl"
 )
 
@@ -129,13 +128,8 @@ type want struct {
 
 func parse(text, name string) (Profile, error) {
 	var doc document
-	meta, err := toml.Decode(text, &doc)
-	if err != nil {
+	if err := tomlfile.Decode(text, &doc); err != nil {
 		return Profile{}, err
-	}
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		key := unknown[0]
-		return Profile{}, fmt.Errorf("line %d: unknown key %.80q", lineOf(text, key[len(key)-1], 0), key.String())
 	}
 	if strings.TrimSpace(doc.Summary) == "" {
 		return Profile{}, errors.New("summary is missing or empty")
@@ -147,7 +141,7 @@ func parse(text, name string) (Profile, error) {
 			err = errors.New("is wanted twice on the same kernels")
 		}
 		if err != nil {
-			return Profile{}, fmt.Errorf("line %d: %.80s: %w", lineOf(text, "[[want]]", i), printable.Text(w.Key), err)
+			return Profile{}, fmt.Errorf("line %d: %.80s: %w", tomlfile.Line(text, "[[want]]", i), printable.Text(w.Key), err)
 		}
 		parsed.Profile = name
 		p.Wants = append(p.Wants, parsed)
@@ -207,18 +201,4 @@ func (w want) parse() (Want, error) {
 		}
 	}
 	return parsed, nil
-}
-
-// lineOf is the line of the n-th occurrence of a text, counted from 1; the
-// decoder does not tell where a key was.
-func lineOf(text, needle string, n int) int {
-	for i, line := range strings.Split(text, "\n") {
-		if strings.Contains(line, needle) {
-			if n == 0 {
-				return i + 1
-			}
-			n--
-		}
-	}
-	return 1
 }

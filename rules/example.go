@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/tomlfile"
 	"github.com/tcptune/tcptune/sysctl"
 )
 
@@ -41,13 +42,13 @@ func (r Rule) Examples() ([]Example, error) {
 	var doc struct {
 		Examples []exampleText `toml:"example"`
 	}
-	if err := decode(above+exampleMark+tail, &doc, "given", "missing"); err != nil {
+	if err := tomlfile.Decode(above+exampleMark+tail, &doc, "given", "missing"); err != nil {
 		return nil, err
 	}
 	examples := make([]Example, len(doc.Examples))
 	for i, text := range doc.Examples {
 		e, err := text.example()
-		e.line = nthLine(r.text, "[[example]]", i)
+		e.line = tomlfile.Line(r.text, "[[example]]", i)
 		if err != nil {
 			return nil, fmt.Errorf("line %d: example %q: %w", e.line, text.Note, err)
 		}

@@ -10,10 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/BurntSushi/toml"
-
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/printable"
+	"github.com/tcptune/tcptune/advisor/tomlfile"
 	"github.com/tcptune/tcptune/sysctl"
 )
 
@@ -104,10 +103,6 @@ func (s Set) checkRedundance(rule Rule) error {
 	return nil
 }
 
-// maxFile is far more than a rule holds, and little enough for the decoder, to
-// which a few bytes can mean a deep tree.
-const maxFile = 32 << 10
-
 func read(fsys fs.FS, file string) ([]byte, error) {
 	info, err := fs.Stat(fsys, file)
 	switch {
@@ -115,8 +110,8 @@ func read(fsys fs.FS, file string) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, errors.New("is not a regular file")
-	case info.Size() > maxFile:
-		return nil, fmt.Errorf("is larger than %d KiB", maxFile>>10)
+	case info.Size() > tomlfile.MaxSize:
+		return nil, fmt.Errorf("is larger than %d KiB", tomlfile.MaxSize>>10)
 	}
 	return fs.ReadFile(fsys, file)
 }
@@ -182,7 +177,7 @@ const exampleMark = "\n[[example]]"
 func parse(text, where string) (Rule, error) {
 	head, _, _ := strings.Cut(text, exampleMark)
 	var doc document
-	if err := decode(head, &doc, "suggest"); err != nil {
+	if err := tomlfile.Decode(head, &doc, "suggest"); err != nil {
 		return Rule{}, err
 	}
 	p := parser{text: text}
@@ -211,22 +206,6 @@ func parse(text, where string) (Rule, error) {
 	return r, p.err
 }
 
-// decode reads TOML strictly: a key that the form does not have is an error,
-// but for those below the free ones.
-func decode(text string, into any, free ...string) error {
-	meta, err := toml.Decode(text, into)
-	if err != nil {
-		return err
-	}
-	for _, key := range meta.Undecoded() {
-		isFree := slices.ContainsFunc(key[:len(key)-1], func(part string) bool { return slices.Contains(free, part) })
-		if !isFree {
-			return fmt.Errorf("line %d: unknown key %.80q", lineOf(text, key[len(key)-1]), key.String())
-		}
-	}
-	return nil
-}
-
 // A parser keeps the first fault and its line.
 type parser struct {
 	text string
@@ -240,7 +219,7 @@ func (p *parser) fail(needle string, err error) {
 	}
 	p.err = err
 	if needle != "" {
-		p.err = fmt.Errorf("line %d: %w", lineOf(p.text, needle), err)
+		p.err = fmt.Errorf("line %d: %w", tomlfile.Line(p.text, needle, 0), err)
 	}
 }
 
@@ -277,20 +256,4 @@ func (p *parser) suggestions(tree map[string]any) []Suggestion {
 		suggestions = append(suggestions, Suggestion{param.Key, fields})
 	}
 	return suggestions
-}
-
-// lineOf is the line on which a text first stands, counted from 1; the decoder
-// does not tell where a key was.
-func lineOf(text, needle string) int { return nthLine(text, needle, 0) }
-
-func nthLine(text, needle string, n int) int {
-	for i, line := range strings.Split(text, "\n") {
-		if strings.Contains(line, needle) {
-			if n == 0 {
-				return i + 1
-			}
-			n--
-		}
-	}
-	return 1
 }
