@@ -193,6 +193,9 @@ func TestPlanNamesTheListenersThatKeepTheirLimit(t *testing.T) {
 	}
 	s := factstest.Healthy("6.12")
 	s.Sockets.Listeners = append(s.Sockets.Listeners, s.Sockets.Listeners[0]) // SO_REUSEPORT
+	if f, forbidden := advisor.MakePlan(s, builtin(t), highconn).Forbidden(); forbidden {
+		t.Errorf("refused for %s", f.Rule)
+	}
 	for approximate, want := range map[bool][]string{false: {"[::]:22 (limit 128)", "[::]:443 (limit 511)"}, true: {"[::]:22", "[::]:443"}} {
 		s.Sockets.Approximate = approximate
 		for _, step := range advisor.MakePlan(s, builtin(t), highconn).Steps {
@@ -283,6 +286,13 @@ func TestRecommendationPutsFindingsFirst(t *testing.T) {
 		if got[key] != want {
 			t.Errorf("%s: %q, want %q", key, got[key], want)
 		}
+	}
+}
+
+func TestRecommendationNeedsNoProfile(t *testing.T) {
+	p, err := advisor.Recommend(advisor.Advise(factstest.BusyServer("4.11.0"), builtin(t), nil), nil, nil)
+	if err != nil || len(p.Wants) == 0 || strings.Contains(p.Summary, "over the profile") {
+		t.Errorf("%+v, %v", p, err)
 	}
 }
 

@@ -150,6 +150,8 @@ why = "w"
 		{"65535", "10", "1024 65535", "yes yes no"},
 		{"-1", "-1", "", "no no no"}, // nonsense is never good enough
 		{"0", "0", "1", "no no no"},
+		{"", "", "", "no no no"},
+		{"70000", "1", "32768 65535", "yes yes yes"},
 	} {
 		s := factstest.Healthy("6.12")
 		for key, value := range map[sysctl.Key]sysctl.Value{"net.core.somaxconn": c.somaxconn, "net.ipv4.tcp_fin_timeout": c.finTimeout, "net.ipv4.ip_local_port_range": c.ports} {

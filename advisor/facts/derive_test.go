@@ -324,9 +324,11 @@ func TestReusablePorts(t *testing.T) {
 			s.Sockets.Outbound.Top = []facts.Target{{Source: c.source, Destination: c.destination, Port: 80, Sockets: 12, TimeWait: 10}}
 		}, map[facts.Name]string{"ports.busiest.used": "12", "ports.busiest.time_wait": "10", "ports.busiest.reusable": c.want}}})
 	}
-	check(t, []derived{{"not known", "", func(s *facts.Snapshot) {
-		s.Sysctls["net.ipv4.tcp_timestamps"] = facts.Reading{Absent: sysctl.NotPermitted}
-	}, map[facts.Name]string{"ports.busiest.reusable": "? not permitted (net.ipv4.tcp_timestamps)"}}})
+	for _, key := range []sysctl.Key{"net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_timestamps"} {
+		check(t, []derived{{"without " + string(key), "", func(s *facts.Snapshot) {
+			s.Sysctls[key] = facts.Reading{Absent: sysctl.NotPermitted}
+		}, map[facts.Name]string{"ports.busiest.reusable": "? not permitted (" + string(key) + ")"}}})
+	}
 }
 
 func TestSynSent(t *testing.T) {

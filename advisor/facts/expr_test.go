@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,11 +65,24 @@ func TestFaultyConditionsAreRefusedWithThePlace(t *testing.T) {
 			t.Errorf("%s: %v\nwant it to say %q", source, err, want)
 		}
 	}
+	if _, err := CompileCondition("1 > 2 or nothing.here > 1"); !strings.HasSuffix(err.Error(), "\n  1 > 2 or nothing.here > 1\n  "+strings.Repeat(" ", 9)+"^") {
+		t.Errorf("the caret is not under the fault:\n%v", err)
+	}
 	if _, err := CompileCondition("sockets.time_wiat > 1"); !strings.Contains(err.Error(), "\n  ^") {
 		t.Errorf("no caret under the fault: %v", err)
 	}
 	if _, err := CompileCondition(strings.Repeat("1 + ", 200) + "1 > 0"); err == nil {
 		t.Error("an expression of 400 nodes was taken")
+	}
+}
+
+func TestNearestIsTheSameInEveryOrder(t *testing.T) {
+	for word, want := range map[string]string{"abcd": "abce", "abcf": "abcf", "xyz": "", "abc": "abce"} {
+		for _, words := range [][]string{{"abcf", "abce", "zzzz"}, {"zzzz", "abce", "abcf"}} {
+			if got, ok := Nearest(word, slices.Values(words)); got != want || ok != (want != "") {
+				t.Errorf("nearest to %s among %v: %q, %v; want %q", word, words, got, ok, want)
+			}
+		}
 	}
 }
 

@@ -17,8 +17,15 @@ import (
 // sockets counts the namespace's sockets, over sock_diag or, if the kernel or a
 // sandbox refuses that, from /proc/net/tcp. It fails only if ctx ends.
 func sockets(ctx context.Context, s *facts.Snapshot) error {
+	return countSockets(ctx, s, sockdiag.Dump, readProcNetTCP)
+}
+
+// A walk visits every socket. The Socket is reused for the next one.
+type walk func(ctx context.Context, visit func(*sockdiag.Socket)) error
+
+func countSockets(ctx context.Context, s *facts.Snapshot, dump, fallback walk) error {
 	count := newTally()
-	err := sockdiag.Dump(ctx, count.add)
+	err := dump(ctx, count.add)
 	if err == nil {
 		s.Sockets = count.result("sock_diag")
 		return nil
@@ -27,11 +34,11 @@ func sockets(ctx context.Context, s *facts.Snapshot) error {
 		return ctx.Err()
 	}
 	count = newTally()
-	if fallback := readProcNetTCP(ctx, count.add); fallback != nil {
+	if errFallback := fallback(ctx, count.add); errFallback != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		s.Gaps[facts.PartSockets] = gap(errors.Join(err, fallback))
+		s.Gaps[facts.PartSockets] = gap(errors.Join(err, errFallback))
 		return nil
 	}
 	s.Sockets = count.result("/proc/net/tcp")

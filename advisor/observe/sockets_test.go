@@ -1,6 +1,7 @@
 package observe
 
 import (
+	"context"
 	"net/netip"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/observe/sockdiag"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
+	"github.com/tcptune/tcptune/sysctl"
 )
 
 func socket(state tcpstate.State, local, remote string) *sockdiag.Socket {
@@ -18,6 +20,52 @@ func socket(state tcpstate.State, local, remote string) *sockdiag.Socket {
 		s.Family = unix.AF_INET6
 	}
 	return s
+}
+
+func TestSocketsAreCountedAnotherWayWhereThatIsRefused(t *testing.T) {
+	some := func(n int) walk {
+		return func(_ context.Context, visit func(*sockdiag.Socket)) error {
+			for range n {
+				visit(socket(tcpstate.TimeWait, "10.0.0.1:40000", "192.0.2.2:443"))
+			}
+			return nil
+		}
+	}
+	refused := func(ctx context.Context, visit func(*sockdiag.Socket)) error {
+		_ = some(5)(ctx, visit) // is cut off
+		return unix.EPERM
+	}
+	look := func(ctx context.Context, dump, fallback walk) (*facts.Snapshot, error) {
+		s := &facts.Snapshot{Gaps: map[facts.Part]facts.Gap{}}
+		return s, countSockets(ctx, s, dump, fallback)
+	}
+	for _, c := range []struct {
+		dump, fallback walk
+		source         string
+		sockets        int64
+	}{{some(3), refused, "sock_diag", 3}, {refused, some(4), "/proc/net/tcp", 4}} {
+		s, err := look(context.Background(), c.dump, c.fallback)
+		if err != nil || len(s.Gaps) > 0 {
+			t.Fatal(err, s.Gaps)
+		}
+		if so := s.Sockets; so.Source != c.source || so.Approximate != (c.source != "sock_diag") || so.IPv4.Of(tcpstate.TimeWait) != c.sockets {
+			t.Errorf("counted %d over %s, approximate: %v", so.IPv4.Of(tcpstate.TimeWait), so.Source, so.Approximate)
+		}
+	}
+	s, err := look(context.Background(), refused, refused)
+	if err != nil || s.Sockets != nil || s.Gaps[facts.PartSockets].Cause != sysctl.NotPermitted {
+		t.Errorf("refused both ways: %v, %+v, %v", err, s.Sockets, s.Gaps)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if s, err := look(ctx, refused, some(1)); err != context.Canceled || s.Sockets != nil {
+		t.Errorf("cancelled: %v, %+v", err, s.Sockets)
+	}
+	ctx, cancel = context.WithCancel(context.Background())
+	stop := func(context.Context, func(*sockdiag.Socket)) error { cancel(); return unix.EPERM }
+	if s, err := look(ctx, func(context.Context, func(*sockdiag.Socket)) error { return unix.EPERM }, stop); err != context.Canceled || len(s.Gaps) > 0 {
+		t.Errorf("cancelled later: %v, %v", err, s.Gaps)
+	}
 }
 
 func TestHalfOpenConnectionsBelongToTheNearestListener(t *testing.T) {
@@ -52,12 +100,13 @@ func TestOnlyConnectionsMadeHereCountAsOutbound(t *testing.T) {
 	count.add(socket(tcpstate.SynRecv, "10.0.0.1:81", "192.0.2.1:1000")) // of a listener that is gone
 	count.add(socket(tcpstate.TimeWait, "10.0.0.1:40000", "192.0.2.2:443"))
 	count.add(socket(tcpstate.SynSent, "10.0.0.1:40001", "192.0.2.2:443"))
+	count.add(socket(tcpstate.SynSent, "10.0.0.1:40002", "192.0.2.2:443"))
 	r := count.result("")
-	want := []facts.Target{{Source: "10.0.0.1", Destination: "192.0.2.2", Port: 443, Sockets: 2, TimeWait: 1}}
+	want := []facts.Target{{Source: "10.0.0.1", Destination: "192.0.2.2", Port: 443, Sockets: 3, TimeWait: 1}}
 	if diff := cmp.Diff(want, r.Outbound.Top); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]facts.Target{{Destination: "192.0.2.2", Port: 443, Sockets: 1}}, r.SynSent.Top); diff != "" {
+	if diff := cmp.Diff([]facts.Target{{Destination: "192.0.2.2", Port: 443, Sockets: 2}}, r.SynSent.Top); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -3,6 +3,7 @@ package observe
 import (
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -69,6 +70,12 @@ func TestSpreadKeepsItsPromises(t *testing.T) {
 		d := place(int(random.ExpFloat64() * 8)) // a few are busy, many are not
 		timeWait := random.IntN(2) == 0
 		s.add(d, timeWait)
+		if s.least != nil {
+			least := slices.MinFunc(s.least, func(a, b *entry) int { return int(a.sockets - b.sockets) })
+			if len(s.least) != size || s.least[0].sockets != least.sockets {
+				t.Fatalf("first of %d to go has %d sockets, and another one %d", len(s.least), s.least[0].sockets, least.sockets)
+			}
+		}
 		name := d.remote.Addr().String()
 		target := truth[name]
 		target.Sockets++
