@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -88,7 +89,7 @@ func (d *deriver) sysctls() {
 		case reading.Absent != "":
 			d.miss(Name(p.Key), Gap{reading.Absent, reading.Detail})
 		default:
-			d.parameter(Name(p.Key), p, reading.Value, "/proc/sys")
+			d.parameter(Name(p.Key), p, reading.Value, cmp.Or(reading.origin, "/proc/sys"))
 		}
 		if p.Type != sysctl.Number {
 			continue

@@ -65,6 +65,8 @@ type Reading struct {
 	Value  sysctl.Value `json:"value"`
 	Absent sysctl.Cause `json:"absent,omitempty"`
 	Detail string       `json:"detail,omitempty"`
+
+	origin string // where it comes from, if not from the kernel; see With
 }
 
 // Assignment is one line of a configuration file.
@@ -182,7 +184,7 @@ func (s *Snapshot) With(values map[sysctl.Key]sysctl.Value, origin string) *Snap
 	planned.Asked = slices.Clone(s.Asked)
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		if reading, ok := s.Sysctls[key]; ok && reading.Absent == "" {
-			planned.Sysctls[key] = Reading{Value: values[key]}
+			planned.Sysctls[key] = Reading{Value: values[key], origin: origin}
 		} else {
 			planned.Asked = append(planned.Asked, Assignment{Key: key, Value: values[key], File: origin})
 		}

@@ -41,6 +41,7 @@ func JSON(w io.Writer, value any) error {
 	var plain bytes.Buffer
 	encoder := json.NewEncoder(&plain)
 	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false) // ranges of kernels are to be read
 	if err := encoder.Encode(value); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ const (
 	exitOK         = 0 // nothing at or above the threshold
 	exitFindings   = 1 // findings; with plan --exit-code, changes pending; with rollback, values left to whoever changed them
 	exitUsage      = 2 // wrong usage
-	exitUnreadable = 3 // could not read what was needed
+	exitUnreadable = 3 // could not read, or print, what was needed
 	exitUndone     = 4 // apply failed and was undone
 	exitUndoFailed = 5 // undo failed, the host needs a look
 	exitRefused    = 6 // refused: rules, state moved, another run holds the lock

@@ -38,6 +38,9 @@ func (a *app) historyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if unfinished, err := journal.Unfinished(); err == nil && len(unfinished) > 0 {
+				fmt.Fprintf(a.err, "tcptune: hint: transaction %s was cut off in the middle; 'tcptune rollback' undoes it\n", unfinished[0].ID)
+			}
 			for _, r := range records {
 				if r.Damaged != nil {
 					return &failure{exitUnreadable, fmt.Errorf("%w", r.Damaged), ""}

@@ -15,8 +15,9 @@ import (
 // drop-in is to set, and says which of the two will hold after a reboot: files
 // apply by base name, the last one wins, and procps reads sysctl.conf at the end.
 func (a *app) warnOfRivals(dropIn *change.DropIn) {
-	if filepath.Ext(dropIn.Path) != ".conf" {
-		fmt.Fprintf(a.err, "tcptune: warning: %s does not end in .conf, so nothing reads it at boot\n", printable.Text(dropIn.Path))
+	if !conf.IsDropIn(dropIn.Path) {
+		fmt.Fprintf(a.err, "tcptune: warning: nothing reads %s at boot: it is not a .conf file in a folder of sysctl.d\n", printable.Text(dropIn.Path))
+		return
 	}
 	ours, _, err := conf.Parse(bytes.NewReader(dropIn.Content), dropIn.Path)
 	all, errAll := conf.System("/")

@@ -14,6 +14,11 @@ import (
 // behind it.
 var directories = []string{"/etc/sysctl.d", "/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d", "/lib/sysctl.d"}
 
+// IsDropIn reports whether the loaders read a file of that absolute path.
+func IsDropIn(path string) bool {
+	return filepath.Ext(path) == ".conf" && slices.Contains(directories, filepath.Dir(path))
+}
+
 // files lists what is read at boot, in the order in which it applies: drop-ins
 // by base name, then sysctl.conf, which procps reads last and systemd-sysctl
 // does not read unless a link leads to it. Paths are below root, "/" for the
