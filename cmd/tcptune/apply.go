@@ -75,7 +75,7 @@ that others than root may write.`,
 	flags.BoolVar(&f.persist, "persist", false, "also write a drop-in, so that the values outlast a reboot")
 	flags.StringVar(&f.dropIn, "drop-in", change.DefaultDropIn, "the drop-in's `FILE`")
 	flags.StringVar(&f.reason, "reason", "", "a note for the history")
-	flags.StringVar(&f.format, "format", "text", "text or json")
+	registerFormat(cmd, &f.format)
 	registerStateDir(cmd, &f.stateDir)
 	return cmd
 }

@@ -100,7 +100,7 @@ no privilege; what it could not see it lists as inconclusive.`,
 	host.register(cmd)
 	ruleFlags.register(cmd)
 	cmd.Flags().StringVar(&profileName, "profile", "", "compare with the profile of this `NAME` or file as well")
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	registerFormat(cmd, &format)
 	cmd.Flags().StringVar(&minSeverity, "min-severity", "info", "show findings from this severity up: info, warning or error")
 	cmd.Flags().StringVar(&failOn, "fail-on", "warning", "exit with 1 on findings from this severity up: info, warning, error, or never")
 	cmd.Flags().StringVar(&writeProfile, "write-profile", "", "write the recommended state as a profile to `FILE` (- for standard output, in place of the report)")
@@ -118,13 +118,6 @@ func parseFailOn(text string) (rules.Severity, error) {
 		return "", usage("", "--fail-on: %w, or never", err)
 	}
 	return s, nil
-}
-
-func checkFormat(format string) error {
-	if format != "text" && format != "json" {
-		return usage("", "--format %q is none of text, json", format)
-	}
-	return nil
 }
 
 // loadProfile reads a profile; without a name there is none.

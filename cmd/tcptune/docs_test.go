@@ -28,6 +28,7 @@ import (
 	"github.com/tcptune/tcptune/rules"
 	"github.com/tcptune/tcptune/sysctl"
 	"github.com/tcptune/tcptune/sysctl/change"
+	"github.com/tcptune/tcptune/sysctl/sysctltest"
 )
 
 const manPage = "../../docs/tcptune.8"
@@ -215,7 +216,7 @@ func TestManPageNamesTheFilesOfTheSource(t *testing.T) {
 
 func TestManPageIsCleanForGroff(t *testing.T) {
 	if _, err := exec.LookPath("groff"); err != nil {
-		t.Skip("needs groff")
+		sysctltest.RequireKernel(t, "needs groff")
 	}
 	cmd := exec.Command("groff", "-man", "-ww", "-Tutf8", manPage)
 	var warnings strings.Builder

@@ -49,7 +49,7 @@ func (a *app) historyCommand() *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	registerFormat(cmd, &format)
 	registerStateDir(cmd, &stateDir)
 	return cmd
 }

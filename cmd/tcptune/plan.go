@@ -89,7 +89,7 @@ when a program listens again, and then which listeners those are.`,
 	host.register(cmd)
 	chosen.register(cmd)
 	cmd.Flags().StringVar(&profile, "profile", "", "the profile's `NAME` or file")
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	registerFormat(cmd, &format)
 	cmd.Flags().BoolVar(&exitCode, "exit-code", false, "exit with 1 if there is something to change, with 6 if apply would refuse it")
 	return cmd
 }

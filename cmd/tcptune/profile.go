@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -66,19 +67,28 @@ func (a *app) profileShowCommand() *cobra.Command {
   tcptune profile show ./ours.toml --facts host.json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := loadProfile(args[0])
+			p, goals, err := a.goals(cmd.Context(), args[0], host)
 			if err != nil {
 				return err
 			}
-			s, err := host.snapshot(cmd.Context(), a)
-			if err != nil {
-				return err
-			}
-			return a.text(rules.Info).Profile(a.out, *p, p.Goals(s, facts.Derive(s)))
+			return a.text(rules.Info).Profile(a.out, *p, goals)
 		},
 	}
 	host.register(cmd)
 	return cmd
+}
+
+// goals loads a profile and computes what it wants of a host.
+func (a *app) goals(ctx context.Context, name string, host hostFlags) (*profiles.Profile, []profiles.Goal, error) {
+	p, err := loadProfile(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := host.snapshot(ctx, a)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, p.Goals(s, facts.Derive(s)), nil
 }
 
 func (a *app) profileDiffCommand() *cobra.Command {
@@ -203,15 +213,11 @@ func (a *app) profileRenderCommand() *cobra.Command {
 			if as != "sysctl.conf" {
 				return usage("", "--as %q is not known; there is sysctl.conf", as)
 			}
-			p, err := loadProfile(args[0])
+			p, goals, err := a.goals(cmd.Context(), args[0], host)
 			if err != nil {
 				return err
 			}
-			s, err := host.snapshot(cmd.Context(), a)
-			if err != nil {
-				return err
-			}
-			_, err = a.out.Write(dropIn(*p, p.Goals(s, facts.Derive(s))))
+			_, err = a.out.Write(dropIn(*p, goals))
 			return err
 		},
 	}

@@ -61,7 +61,7 @@ then 1. It also undoes a transaction that was cut off in the middle.`,
 			return classify(err, exitUndoFailed)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", "text", "text or json")
+	registerFormat(cmd, &format)
 	registerStateDir(cmd, &stateDir)
 	return cmd
 }

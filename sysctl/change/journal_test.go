@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/tcptune/tcptune/sysctl/sysctltest"
 )
 
 func TestJournalIsMadeByTheFirstLockAndNotByReading(t *testing.T) {
@@ -73,7 +75,7 @@ func TestJournalRefusesADirectoryThatOthersControl(t *testing.T) {
 
 func TestJournalRefusesADirectoryOfSomebodyElse(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root can give a directory away")
+		sysctltest.RequireKernel(t, "only root can give a directory away")
 	}
 	dir := t.TempDir()
 	if err := errors.Join(os.Chmod(dir, 0o700), os.Chown(dir, 12345, -1)); err != nil {

@@ -92,7 +92,7 @@ func LoopbackUp() error {
 	return nil
 }
 
-// RequireKernel skips a test that the kernel or the lack of a privilege makes
+// RequireKernel skips a test that the kernel, a missing tool or the lack of a privilege makes
 // impossible; where RequireVariable is set it fails it.
 func RequireKernel(t testing.TB, reason string) {
 	t.Helper()
