@@ -1,0 +1,42 @@
+package sysctl
+
+import "testing"
+
+func TestNamesThatNoKernelHasAreToldFromThoseNotKnown(t *testing.T) {
+	for _, test := range []struct {
+		key           Key
+		exists, known bool
+		nearest       Key
+	}{
+		{"net.ipv4.tcp_fin_timeout", true, true, ""},
+		{"net.ipv4.tcp_tw_recycle", true, true, ""},    // once
+		{"net.ipv4.tcp_available_ulp", true, true, ""}, // not in the catalogue
+		{"net.ipv4.tcp_fin_timout", false, true, "net.ipv4.tcp_fin_timeout"},
+		{"net.ipv4.tcp_tw_resuse", false, true, "net.ipv4.tcp_tw_reuse"},
+		{"net.ipv4.tcp_turbo_mode", false, true, ""},
+		{"net.ipv6.tcp_fin_timeout", false, true, "net.ipv4.tcp_fin_timeout"},
+		{"net.ipv4.somaxconn", false, true, "net.core.somaxconn"},
+		{"net.core.somaxcon", false, true, "net.core.somaxconn"},
+		{"net.ipv4.netfilter.ip_conntrack_max", true, true, ""}, // up to 4.8
+		{"net.ipv4.conf.all.rp_filter", false, false, ""},
+		{"net.ipv4.vs.expire_nodest_conn", false, false, ""},
+		{"net.core.of_another_module", false, false, ""},
+		{"vm.swappiness", false, false, ""},
+		{"kernel.panic", false, false, ""},
+		{"sunrpc.tcp_fin_timeout", false, false, ""}, // NFS brings it
+	} {
+		exists, known, nearest := Exists(test.key)
+		if exists != test.exists || known != test.known || nearest != test.nearest {
+			t.Errorf("Exists(%s) = %v, %v, %q; want %v, %v, %q", test.key, exists, known, nearest, test.exists, test.known, test.nearest)
+		}
+	}
+}
+
+// What a kernel showed, it has; the catalogue's rows are among the names.
+func TestEveryCapturedNameExists(t *testing.T) {
+	for _, row := range readCapture(t, "defaults.tsv").rows {
+		if exists, _, _ := Exists(Key(row.name)); !exists && row.name != "MemTotal" {
+			t.Errorf("%s is not among the names", row.name)
+		}
+	}
+}
