@@ -22,11 +22,14 @@ func Advise(s *facts.Snapshot, set rules.Set, profile *profiles.Profile) Report 
 	if s.Window != nil {
 		r.WindowSeconds = s.Window.Seconds
 	}
-	fired := map[string]rules.Judgement{}
+	opinions, fired := map[string][]rules.Opinion{}, []string{}
+	subjects := s.Subjects(f)
 	for _, rule := range set.All() {
-		switch j := rule.Judge(f); j.Verdict {
+		given := rule.Ask(f, subjects)
+		switch j := given[0]; j.Verdict {
 		case rules.Fires:
-			fired[rule.Name] = j
+			opinions[rule.Name] = given
+			fired = append(fired, rule.Name)
 		case rules.Inconclusive:
 			r.Inconclusive = append(r.Inconclusive, Inconclusive{rule.Name, rule.Severity, rule.Title, missing(j.Missing)})
 		case rules.NotApplicable:
@@ -35,16 +38,18 @@ func Advise(s *facts.Snapshot, set rules.Set, profile *profiles.Profile) Report 
 			r.Silent = append(r.Silent, rule.Name)
 		}
 	}
-	for _, rule := range set.All() {
-		j, isFinding := fired[rule.Name]
-		if !isFinding {
-			continue
+	for _, name := range fired {
+		rule, _ := set.Get(name)
+		yields := slices.DeleteFunc(slices.Clone(fired), func(other string) bool { return !rule.YieldsTo(other) })
+		for _, opinion := range opinions[name] {
+			found := NewFinding(rule, opinion.Judgement, opinion.Facts)
+			by := slices.IndexFunc(yields, func(other string) bool { return saysAsMuch(opinions[other], opinion) })
+			if by < 0 {
+				r.Findings = append(r.Findings, found)
+			} else if redundant := (Redundant{rule.Name, yields[by]}); !slices.Contains(r.Redundant, redundant) {
+				r.Redundant = append(r.Redundant, redundant)
+			}
 		}
-		if by := slices.IndexFunc(rule.RedundantWith, func(other string) bool { _, ok := fired[other]; return ok }); by >= 0 {
-			r.Redundant = append(r.Redundant, Redundant{rule.Name, rule.RedundantWith[by]})
-			continue
-		}
-		r.Findings = append(r.Findings, NewFinding(rule, j, f))
 	}
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
 		return cmp.Or(slices.Index(rules.Severities, b.Severity)-slices.Index(rules.Severities, a.Severity), strings.Compare(a.Rule, b.Rule))
@@ -56,10 +61,35 @@ func Advise(s *facts.Snapshot, set rules.Set, profile *profiles.Profile) Report 
 	return r
 }
 
+// saysAsMuch reports whether one of the opinions is about the same line or, if
+// the one that yields is about no line, whether there is one at all.
+func saysAsMuch(others []rules.Opinion, yielding rules.Opinion) bool {
+	if yielding.Place == nil {
+		return len(others) > 0
+	}
+	return slices.ContainsFunc(others, func(other rules.Opinion) bool {
+		return slices.ContainsFunc(places(other), yielding.Place.Same)
+	})
+}
+
+// places are the lines on which an opinion rests.
+func places(o rules.Opinion) []facts.Place {
+	if o.Place != nil {
+		return []facts.Place{*o.Place}
+	}
+	var lines []facts.Place
+	for _, name := range o.Evidence {
+		if place := o.Facts.Get(name).Place; place != nil && !slices.Contains(lines, *place) {
+			lines = append(lines, *place)
+		}
+	}
+	return lines
+}
+
 // NewFinding is the finding of a rule that fires on facts.
 func NewFinding(rule rules.Rule, j rules.Judgement, f facts.Facts) Finding {
 	found := Finding{Rule: rule.Name, Severity: rule.Severity, Confidence: Certain, Title: rule.Title, Message: rule.Message.Render(f),
-		Evidence: []Evidence{}, Why: rule.Why, Fix: rule.Fix, Suggest: []Suggestion{}, References: rule.References}
+		Places: places(rules.Opinion{Judgement: j, Facts: f}), Evidence: []Evidence{}, Why: rule.Why, Fix: rule.Fix, Suggest: []Suggestion{}, References: rule.References}
 	if j.FromTotals {
 		found.Confidence = SinceBootOnly
 	}

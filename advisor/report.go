@@ -71,11 +71,22 @@ type Finding struct {
 	Confidence Confidence     `json:"confidence"`
 	Title      string         `json:"title"`
 	Message    string         `json:"message"`
-	Evidence   []Evidence     `json:"evidence"`
-	Why        string         `json:"why"`
-	Fix        string         `json:"fix"`
-	Suggest    []Suggestion   `json:"suggest"`
-	References []string       `json:"references"`
+	// Places are the lines of files that the finding is about, if it is about
+	// any.
+	Places     []facts.Place `json:"places,omitempty"`
+	Evidence   []Evidence    `json:"evidence"`
+	Why        string        `json:"why"`
+	Fix        string        `json:"fix"`
+	Suggest    []Suggestion  `json:"suggest"`
+	References []string      `json:"references"`
+}
+
+// A Suppressed finding is one that somebody has decided to live with.
+type Suppressed struct {
+	Finding
+	// By is "comment" for a line in the file itself, or "baseline".
+	By     string `json:"by"`
+	Reason string `json:"reason"`
 }
 
 // Evidence is one fact on which a finding rests.

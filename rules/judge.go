@@ -67,6 +67,41 @@ func (r Rule) Judge(f facts.Facts) Judgement {
 	return j
 }
 
+// An Opinion is a judgement about the host or one subject, whose facts these are.
+type Opinion struct {
+	Judgement
+	Facts facts.Facts
+	// Place is where the subject stands; nil if it is the host.
+	Place *facts.Place
+}
+
+// Ask judges the host or, if the rule is about many things, each of them, and
+// gives an opinion for each on which it fires. If it fires on none there is one
+// opinion: that it is silent, or what the host's facts say about there being
+// none, or none that could be seen.
+func (r Rule) Ask(host facts.Facts, subjects []facts.Subject) []Opinion {
+	overall := r.Judge(host)
+	if r.Group == "" {
+		return []Opinion{{Judgement: overall, Facts: host}}
+	}
+	var fired []Opinion
+	for _, subject := range subjects {
+		if subject.Group != r.Group {
+			continue
+		}
+		switch j := r.Judge(subject.Facts); {
+		case j.Verdict == Fires:
+			fired = append(fired, Opinion{j, subject.Facts, &subject.Place})
+		case overall.Verdict == NotApplicable:
+			overall = j
+		}
+	}
+	if fired == nil {
+		return []Opinion{{Judgement: overall, Facts: host}}
+	}
+	return fired
+}
+
 func restsOnTotals(f facts.Facts, e facts.Expr) bool {
 	return slices.ContainsFunc(e.Needs(), func(n facts.Name) bool { return f.Get(n).Source == facts.SinceBoot })
 }

@@ -205,7 +205,7 @@ func TestFaultyRulesAreRefusedWithFileAndLine(t *testing.T) {
 		"no source":         {strings.Replace(good, `references = ["r"]`, "", 1), "needs at least one source"},
 		"kernels":           {good + `kernels = "<= 4.11"`, "line 8: parse range of kernels"},
 		"message":           {strings.Replace(good, "{sockets.time_wait}", "{sockets", 1), "a brace is opened and not closed"},
-		"redundant with":    {good + `redundant_with = ["no/such"]`, `no such rule`},
+		"redundant with":    {good + `redundant_with = ["no/such"]`, `no rule is called`},
 		"suggest":           {good + "[suggest]\nnet.ipv4.tcp_nothing = 1\n", "no parameter is called net.ipv4.tcp_nothing"},
 		"suggest text":      {good + "[suggest]\nnet.core.somaxconn = \"kernel.release\"\n", "line 9: a parameter's value must be a number"},
 		"suggest two":       {good + "[suggest]\nnet.ipv4.ip_local_port_range = 1\n", "takes 2 numbers"},

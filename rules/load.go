@@ -88,19 +88,41 @@ func (s *Set) Add(fsys fs.FS, origin string) error {
 func (s Set) checkRedundance(rule Rule) error {
 	seen := map[string]bool{}
 	for queue := rule.RedundantWith; len(queue) > 0; queue = queue[1:] {
-		name := queue[0]
-		other, known := s.byName[name]
-		switch {
-		case !known:
-			return fmt.Errorf("names %q, and there is no such rule", name)
-		case name == rule.Name:
-			return errors.New("leads back to the rule itself")
-		case !seen[name]:
-			seen[name] = true
-			queue = append(slices.Clip(queue), other.RedundantWith...)
+		names, err := s.matching(queue[0])
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			switch {
+			case name == rule.Name:
+				return errors.New("leads back to the rule itself")
+			case !seen[name]:
+				seen[name] = true
+				queue = append(slices.Clip(queue), s.byName[name].RedundantWith...)
+			}
 		}
 	}
 	return nil
+}
+
+// matching lists the rules that a name or a pattern (path.Match) means.
+func (s Set) matching(pattern string) (names []string, err error) {
+	if _, known := s.byName[pattern]; known {
+		return []string{pattern}, nil
+	}
+	for name := range s.byName {
+		match, err := path.Match(pattern, name)
+		if err != nil {
+			return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+		}
+		if match {
+			names = append(names, name)
+		}
+	}
+	if names == nil {
+		return nil, fmt.Errorf("no rule is called %q", pattern)
+	}
+	return names, nil
 }
 
 func read(fsys fs.FS, file string) ([]byte, error) {
@@ -136,19 +158,12 @@ func (s Set) Get(name string) (Rule, bool) {
 func (s Set) Without(patterns []string) (Set, error) {
 	rest := Set{byName: maps.Clone(s.byName)}
 	for _, pattern := range patterns {
-		hit := false
-		for name := range s.byName {
-			ok, err := path.Match(pattern, name)
-			if err != nil {
-				return Set{}, fmt.Errorf("pattern %q: %w", pattern, err)
-			}
-			if ok {
-				hit = true
-				delete(rest.byName, name)
-			}
+		names, err := s.matching(pattern)
+		if err != nil {
+			return Set{}, err
 		}
-		if !hit {
-			return Set{}, fmt.Errorf("no rule is called %q", pattern)
+		for _, name := range names {
+			delete(rest.byName, name)
 		}
 	}
 	return rest, nil
@@ -202,8 +217,24 @@ func parse(text, where string) (Rule, error) {
 	r.Any = p.conditions(doc.Any)
 	r.Message, err = facts.CompileTemplate(doc.Message)
 	p.fail("message", err)
+	r.Group, err = group(append(r.Needs(), r.Message.Needs()...))
+	p.fail("", err)
 	r.Suggest = p.suggestions(doc.Suggest)
 	return r, p.err
+}
+
+// group is the group of the facts that belong to one; a rule asks about one thing.
+func group(needs []facts.Name) (string, error) {
+	found := ""
+	for _, name := range needs {
+		if g := name.Group(); g != "" && g != found {
+			if found != "" {
+				return "", fmt.Errorf("a rule is about one thing: it names facts of %s and of %s", found, g)
+			}
+			found = g
+		}
+	}
+	return found, nil
 }
 
 // A parser keeps the first fault and its line.

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/tcptune/tcptune/advisor/facts"
@@ -13,6 +15,9 @@ type Rule struct {
 	Origin   string // the file it was read from, below "built in" for those in the program
 	Title    string
 	Severity Severity
+	// Group is the group of facts that the rule asks, if it is about each of many
+	// things ([facts.Groups]); "" if it is about the host.
+	Group string
 	// Kernels limits the rule to those on which it is true.
 	Kernels sysctl.Releases
 	// When lists conditions all of which must hold; Any, conditions of which one
@@ -22,7 +27,8 @@ type Rule struct {
 	Why       string         // what happens, and what the parameter really does
 	Fix       string         // what to do, and what not
 	Suggest   []Suggestion
-	// RedundantWith names rules whose finding says all that this one would.
+	// RedundantWith names rules, or patterns of names, whose finding says all that
+	// this one would; of a rule about lines, whose finding about the same line.
 	RedundantWith []string
 	References    []string
 
@@ -37,6 +43,15 @@ type Suggestion struct {
 
 // IsBuiltIn reports whether the rule is one of the program's own.
 func (r Rule) IsBuiltIn() bool { return strings.HasPrefix(r.Origin, BuiltIn+"/") }
+
+// YieldsTo reports whether the rule's finding is redundant where the other rule
+// has one.
+func (r Rule) YieldsTo(other string) bool {
+	return slices.ContainsFunc(r.RedundantWith, func(pattern string) bool {
+		match, _ := path.Match(pattern, other)
+		return match
+	})
+}
 
 // Needs are the facts on which the rule's judgement rests.
 func (r Rule) Needs() []facts.Name {

@@ -93,7 +93,9 @@ func (s *Snapshot) validate() error {
 		check.key("sysctls", key)
 	}
 	for _, a := range s.Asked {
-		check.key("asked", a.Key)
+		if a.Malformed == "" {
+			check.key("asked", a.Key)
+		}
 	}
 	for group, counters := range s.Counters {
 		for name, n := range counters {

@@ -39,6 +39,13 @@ func (d *deriver) set(name Name, content any, source string) {
 	d.values[name] = Value{Content: content, Source: source}
 }
 
+// at records the line that gives a fact.
+func (d *deriver) at(name Name, place *Place) {
+	v := d.values[name]
+	v.Place = place
+	d.values[name] = v
+}
+
 func (d *deriver) miss(name Name, gap Gap) { d.values[name] = Value{Missing: &gap} }
 
 // missPrefix marks every fact of a group as missing for one reason.
@@ -90,6 +97,7 @@ func (d *deriver) sysctls() {
 			d.miss(Name(p.Key), Gap{reading.Absent, reading.Detail})
 		default:
 			d.parameter(Name(p.Key), p, reading.Value, cmp.Or(reading.origin, "/proc/sys"))
+			d.at(Name(p.Key), reading.place)
 		}
 		if p.Type != sysctl.Number {
 			continue
@@ -149,41 +157,16 @@ func (d *deriver) files() {
 		gap = Gap{Cause: sysctl.NotAsked}
 	}
 	d.missPrefix("asked.", gap)
-	var unknown, legacy []string
+	for _, group := range Groups {
+		d.missPrefix(group+".", gap)
+	}
 	for _, a := range d.snapshot.Asked {
-		source := a.File
-		if a.Line > 0 {
-			source = fmt.Sprintf("%s:%d", a.File, a.Line)
-		}
-		if isLegacyConntrack(a.Key) {
-			legacy = append(legacy, fmt.Sprintf("%s (%s)", a.Key, source))
-		}
-		if p, known := sysctl.Lookup(a.Key); known {
-			d.parameter(Name("asked."+a.Key), p, a.Value, source)
-		} else if neverExisted(a.Key) {
-			unknown = append(unknown, fmt.Sprintf("%s (%s)", a.Key, source))
+		if p, known := sysctl.Lookup(a.Key); known && a.Loses == "" {
+			place := a.Place()
+			d.parameter(Name("asked."+a.Key), p, a.Value, place.String())
+			d.at(Name("asked."+a.Key), &place)
 		}
 	}
-	for name, lines := range map[Name][]string{"files.unknown": unknown, "files.legacy_conntrack": legacy} {
-		if incomplete && len(lines) == 0 {
-			d.missPrefix(string(name), gap)
-			continue
-		}
-		d.set(name, len(lines), "sysctl.d")
-		d.set(name+"_list", list(lines), "sysctl.d")
-	}
-}
-
-// isLegacyConntrack picks the names from when connection tracking was for IPv4
-// only, of which the catalogue holds those about TCP.
-func isLegacyConntrack(k sysctl.Key) bool {
-	return strings.HasPrefix(string(k), "net.ipv4.ip_conntrack_") || strings.HasPrefix(string(k), "net.ipv4.netfilter.ip_conntrack_")
-}
-
-// neverExisted picks, among the names that the catalogue does not have, those
-// that no kernel ever had: net.ipv6.tcp_*, since net/ipv4 serves both families.
-func neverExisted(k sysctl.Key) bool {
-	return strings.HasPrefix(string(k), "net.ipv6.tcp_")
 }
 
 func (d *deriver) counters() {

@@ -8,6 +8,8 @@ import (
 type Facts struct {
 	Kernel sysctl.Release
 	values map[Name]Value
+	// under holds what values does not.
+	under *Facts
 }
 
 // SinceBoot is the source of a counter that was read once: the number tells that
@@ -22,12 +24,16 @@ type Value struct {
 	Source string
 	// Missing says why there is no content.
 	Missing *Gap
+	// Place is the line that gave it, if one did.
+	Place *Place
 }
 
 // Get looks up a fact. One that nothing was said about is not measured.
 func (f Facts) Get(name Name) Value {
-	if v, ok := f.values[name]; ok {
-		return v
+	for layer := &f; layer != nil; layer = layer.under {
+		if v, ok := layer.values[name]; ok {
+			return v
+		}
 	}
 	return Value{Missing: &Gap{Cause: sysctl.NotMeasured}}
 }

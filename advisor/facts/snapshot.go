@@ -21,9 +21,10 @@ type Snapshot struct {
 	Host      Host                   `json:"host"`
 	Namespace Namespace              `json:"namespace"`
 	Sysctls   map[sysctl.Key]Reading `json:"sysctls"`
-	// Asked lists what the files that are read at boot say, in the order in
-	// which they were found; which of two lines wins is not judged here.
+	// Asked lists the lines of the files that are read at boot, in the order in
+	// which they take effect: of two on one parameter the later holds.
 	Asked    []Assignment        `json:"asked"`
+	Boot     *Boot               `json:"boot,omitempty"`
 	Sockets  *Sockets            `json:"sockets,omitempty"`
 	Sockstat *Sockstat           `json:"sockstat,omitempty"`
 	Counters map[string]Counters `json:"counters,omitempty"` // since the namespace was made, by group
@@ -67,15 +68,56 @@ type Reading struct {
 	Detail string       `json:"detail,omitempty"`
 
 	origin string // where it comes from, if not from the kernel; see With
+	place  *Place // the line that gives it, if one does
+}
+
+// Boot is how parameters are set from files when the host starts.
+type Boot struct {
+	// Loader is what sets them: "systemd-sysctl" or "procps", or "" if neither
+	// was found. Evidence tells how that is known.
+	Loader   string     `json:"loader"`
+	Evidence string     `json:"evidence"`
+	Ignored  []BootFile `json:"ignored"` // files that would set something and are not read
+}
+
+// BootFile is a file that has no effect at boot.
+type BootFile struct {
+	Path       string `json:"path"`
+	Unreadable bool   `json:"unreadable,omitempty"` // to the loader's rules it is read, and it could not be read here
+	Reason     string `json:"reason"`
 }
 
 // Assignment is one line of a configuration file.
 type Assignment struct {
-	Key   sysctl.Key   `json:"key"`
+	Key   sysctl.Key   `json:"key"` // or a pattern, as net.ipv4.conf.*.rp_filter
 	Value sysctl.Value `json:"value"`
 	File  string       `json:"file"`
 	Line  int          `json:"line"`
+	// Column and EndColumn bound the assignment within Text, the whole line, in
+	// characters from 1, the end excluded.
+	Column    int    `json:"column,omitempty"`
+	EndColumn int    `json:"end_column,omitempty"`
+	Text      string `json:"text,omitempty"`
+	// Lenient: its author lets the write fail.
+	Lenient bool `json:"lenient,omitempty"`
+	// Loses says why the line does not hold; "" if it does. LosesTo is the line
+	// that holds instead, if one does.
+	Loses   string `json:"loses,omitempty"`
+	LosesTo *Place `json:"loses_to,omitempty"`
+	// Malformed says why the line is no assignment; it has then no Key and Value.
+	Malformed string `json:"malformed,omitempty"`
+	// Unmatched: it names parameters by a pattern that none matches.
+	Unmatched bool `json:"unmatched,omitempty"`
+	// NoFile: the kernel shows no such parameter. It is told only of parameters
+	// that the snapshot does not hold.
+	NoFile bool `json:"no_file,omitempty"`
+
+	// container: it is for the network namespace of a container; see Lint.
+	container bool
 }
+
+// Place is where the assignment stands.
+func (a Assignment) Place() Place { return Place{a.File, a.Line, a.Column, a.EndColumn, a.Text} }
 
 // Sockets is what a walk over the namespace's TCP sockets found. Its size does
 // not depend on how many there are.
