@@ -35,7 +35,7 @@ func (p Param) Predict(r Release, text Value, read func(Key) Value) Prediction {
 	case p.Type == PortSet:
 		ports, err := ParsePorts(text)
 		if err != nil {
-			return refused("%v; the kernel takes ports and ranges separated by commas without blanks", err)
+			return refused("%v; it takes ports and ranges separated by commas without blanks", err)
 		}
 		return Prediction{Kept: ports.Value()}
 	case len(fields) == 0:
@@ -52,24 +52,24 @@ func (p Param) predictNumbers(r Release, fields []string, read func(Key) Value, 
 	want := max(1, p.Fields)
 	isRange := p.Unit == PortNumber && p.Type == Vector
 	if isRange && len(fields) > want {
-		return refused("%d numbers where the kernel takes %d", len(fields), want)
+		return refused("%d numbers where it takes %d", len(fields), want)
 	}
 	accepted, known := p.Accepted(r)
 	kept := read(p.Key).Fields()
 	odd := "" // a field that does not say what it seems to say
 	for i, field := range fields[:min(want, len(fields))] {
-		n, err := strconv.ParseInt(field, 0, 64) // beyond 64 bits it is refused in any case
-		if err != nil || field[0] == '+' || strings.ContainsAny(field, "_oObB") {
+		n, isNumber := parseNumber(field)
+		if !isNumber {
 			return refused("%q is not a number", field)
 		}
 		if known && !accepted.Contains(n) && p.Unit == Seconds && (n < 0 || r.Before(linux(4, 12))) {
-			return Prediction{Swallowed: fmt.Sprintf("Linux %v takes %d without an error and keeps another number", r, n)}
+			return Prediction{Swallowed: fmt.Sprintf("the kernel takes %d without an error and keeps another number", n)}
 		}
 		if known && !accepted.Contains(n) {
-			return refused("%d is outside what Linux %v takes, %v%s", n, r, accepted, p.Unit.behind())
+			return refused("%d is outside what it takes, %v%s", n, accepted, p.Unit.behind())
 		}
-		if decimal(n) != field && odd == "" {
-			odd = fmt.Sprintf("the kernel reads %s as %d, since a leading 0 makes a number octal and 0x hexadecimal", field, n)
+		if as10, err := strconv.ParseInt(field, 10, 64); err == nil && as10 != n && odd == "" {
+			odd = fmt.Sprintf("the kernel reads %s as %d, since a leading 0 makes a number octal", field, n)
 		}
 		if i < len(kept) {
 			kept[i] = decimal(n)
@@ -95,4 +95,23 @@ func (p Param) predictNumbers(r Release, fields []string, read func(Key) Value, 
 		done.Swallowed = fmt.Sprintf("the kernel wants %d numbers; it sets %s and leaves the others as they are", want, strings.Join(fields, " "))
 	}
 	return done
+}
+
+// parseNumber reads a number as the kernel does (lib/vsprintf.c, simple_strtoul
+// with base 0, behind a minus at the most). One of more than 64 bits is none, as
+// it is refused in any case.
+func parseNumber(field string) (n int64, ok bool) {
+	digits := strings.TrimPrefix(field, "-")
+	base := 10
+	switch {
+	case len(digits) > 2 && strings.EqualFold(digits[:2], "0x"):
+		digits, base = digits[2:], 16
+	case len(digits) > 1 && digits[0] == '0':
+		base = 8
+	}
+	magnitude, err := strconv.ParseUint(digits, base, 63)
+	if strings.HasPrefix(field, "-") {
+		return -int64(magnitude), err == nil
+	}
+	return int64(magnitude), err == nil
 }

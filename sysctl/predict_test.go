@@ -43,11 +43,34 @@ func TestPredictionsAgainstRealWrites(t *testing.T) {
 		if got.Kept != "" && !garbage && !p.Type.Equal(Value(value), got.Kept) {
 			t.Errorf("%s <- %q on %s reads %q; predicted %+v", w.key, w.text, w.kernel, value, got)
 		}
-		if surprised := !p.Type.Equal(Value(value), w.text); surprised != (got.Swallowed != "") {
+		said := w.text
+		if n, err := strconv.ParseInt(string(said), 0, 64); err == nil && strings.Contains(string(said), "0x") {
+			said = Value(decimal(n)) // which is what hexadecimal says
+		}
+		if surprised := !p.Type.Equal(Value(value), said); surprised != (got.Swallowed != "") {
 			t.Errorf("%s <- %q on %s reads %q; predicted %+v", w.key, w.text, w.kernel, value, got)
 		}
 	}
 	if checked < 900 {
 		t.Errorf("only %d writes were compared", checked)
+	}
+}
+
+// Each was written to tcp_retries2 on Linux 6.18.
+func TestNumbersAreReadInTheBaseOfTheirPrefix(t *testing.T) {
+	retries := lookup(t, "net.ipv4.tcp_retries2")
+	none := func(Key) Value { return "" }
+	for text, want := range map[Value]Prediction{
+		"0x1b": {Kept: "27"}, "0X1f": {Kept: "31"}, "00": {Kept: "0"},
+		"010": {Kept: "8", Swallowed: "the kernel reads 010 as 8, since a leading 0 makes a number octal"},
+	} {
+		if got := retries.Predict(release(t, "6.18"), text, none); got != want {
+			t.Errorf("%q: %+v; want %+v", text, got, want)
+		}
+	}
+	for _, text := range []Value{"0b1", "0o7", "08", "1_0", "0x", "0xg", "+5", "1.5"} {
+		if got := retries.Predict(release(t, "6.18"), text, none); got.Refused == "" {
+			t.Errorf("%q: %+v; want a refusal", text, got)
+		}
 	}
 }

@@ -83,14 +83,15 @@ type PortRange struct{ First, Last int }
 
 // ParsePorts reads the grammar of net.ipv4.ip_local_reserved_ports
 // (kernel/sysctl.c, proc_do_large_bitmap): ports and ranges separated by
-// commas, and no blanks inside. An empty value is the empty set.
+// commas, of which one may stand at the end, and no blanks inside. An empty
+// value is the empty set.
 func ParsePorts(v Value) (Ports, error) {
 	text := strings.TrimSpace(string(v))
 	if text == "" {
 		return nil, nil
 	}
 	var ports Ports
-	for _, item := range strings.Split(text, ",") {
+	for item := range strings.SplitSeq(strings.TrimSuffix(text, ","), ",") {
 		first, last, isRange := strings.Cut(item, "-")
 		if !isRange {
 			last = first

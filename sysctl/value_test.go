@@ -31,7 +31,7 @@ func TestNormalizeGivesOneSpelling(t *testing.T) {
 		{Number, "-1", "-1"},
 		{Vector, "4096\t16384  4194304", "4096 16384 4194304"},
 		{PortSet, " 8081,8080,9000-9010,9005-9020\n", "8080-8081,9000-9020"},
-		{PortSet, "\n", ""},
+		{PortSet, "\n", ""}, {PortSet, "8080,", "8080"},
 		{Word, " bbr\n", "bbr"},
 	} {
 		if got, err := c.is.Normalize(c.in); err != nil || got != c.want {
@@ -42,7 +42,7 @@ func TestNormalizeGivesOneSpelling(t *testing.T) {
 		is Type
 		in Value
 	}{
-		{Number, "30 60"}, {Number, ""}, {Number, "010"}, {Vector, "1 x"}, {PortSet, "8080 9090"},
+		{Number, "30 60"}, {Number, ""}, {Number, "010"}, {Vector, "1 x"}, {PortSet, "8080 9090"}, {PortSet, ",8080"}, {PortSet, "8080,,9090"}, {PortSet, ","},
 	} {
 		if got, err := c.is.Normalize(c.in); err == nil {
 			t.Errorf("Normalize %s %q = %q; want an error", c.is, c.in, got)
@@ -83,6 +83,7 @@ func TestParsePortsMergesRanges(t *testing.T) {
 		"":                          nil,
 		" \n":                       nil,
 		"8080":                      {{8080, 8080}},
+		"8080,":                     {{8080, 8080}},
 		"8080,8081":                 {{8080, 8081}},
 		"8081,8080":                 {{8080, 8081}},
 		"8080,8082":                 {{8080, 8080}, {8082, 8082}},
@@ -95,7 +96,7 @@ func TestParsePortsMergesRanges(t *testing.T) {
 			t.Errorf("ParsePorts(%q) = %v, %v; want %v", in, got, err, want)
 		}
 	}
-	for _, in := range []Value{"70000", "65536", "-1", "8080-", "-", "8082-8080", "8080 9090", "8080, 9090", "8080,", ",", "8080-8081-8082", "http", "010", "8080-09000", "0x50", "1_0", "+1"} {
+	for _, in := range []Value{"70000", "65536", "-1", "8080-", "-", "8082-8080", "8080 9090", "8080, 9090", ",8080", ",", "8080-8081-8082", "http", "010", "8080-09000", "0x50", "1_0", "+1"} {
 		if got, err := ParsePorts(in); err == nil {
 			t.Errorf("ParsePorts(%q) = %v; want an error", in, got)
 		}
