@@ -24,12 +24,11 @@ func (s *source) comments(marks string, ownLine bool) []Comment {
 		for before != "" && strings.Contains(marks, before[len(before)-1:]) {
 			before = before[:len(before)-1]
 		}
-		own := strings.TrimSpace(before) == ""
-		if !own && (ownLine || !strings.HasSuffix(before, " ") && !strings.HasSuffix(before, "\t")) {
+		if strings.TrimSpace(before) != "" && (ownLine || !strings.HasSuffix(before, " ") && !strings.HasSuffix(before, "\t")) {
 			continue
 		}
-		place := s.span(start+len(before), start+len(text))
-		found = append(found, Comment{Line: place.Line, Column: place.Column, Text: strings.TrimSpace(text[at-start:]), Own: own})
+		instruction := strings.TrimSpace(text[at-start:])
+		found = append(found, Comment{s.span(start+len(before), at+len(instruction)), instruction})
 		from = start + len(text)
 	}
 }

@@ -24,8 +24,8 @@ type reader func(name string, s *source) (File, error)
 //     systemd and Podman, *.sh. Which of its forms a YAML file has is told by
 //     its content.
 //  3. Else the content decides: what a "#!" names; lines "name = value" with the
-//     names of parameters, of which nearly all, in the way of sysctl(8), make a
-//     dump and more than half a sysctl.conf; headings such as [sysctl],
+//     names of parameters, which make a dump if sysctl(8) must have printed them,
+//     and a sysctl.conf if they are more than half; headings such as [sysctl],
 //     [[want]] and [Service]; a FROM; targets with recipes; what looks like
 //     YAML; and last whether it is a shell script with a command that sets
 //     parameters.
@@ -72,7 +72,9 @@ func Candidate(file string) bool {
 	switch path.Ext(base) {
 	case ".conf":
 		return true
-	case "", ".txt", ".out", ".log", ".dump", ".sysctl", ".j2", ".tmpl", ".tpl", ".erb", ".epp", ".in":
+	case ".sysctl":
+		return !strings.HasPrefix(base, "readme") // which Debian has in /etc/sysctl.d
+	case "", ".txt", ".out", ".log", ".dump", ".j2", ".tmpl", ".tpl", ".erb", ".epp", ".in":
 		return strings.Contains(base, "sysctl")
 	}
 	return false
@@ -81,7 +83,7 @@ func Candidate(file string) bool {
 // byName is the reader for a name that decides, or nil.
 func byName(name, text string) reader {
 	if namedSysctlConf(name) {
-		if shape := shapeOf(text); shape.dump() && shape.assignments >= wholeDump {
+		if strings.Count(text, "\n") >= wholeDump && shapeOf(text).dump() {
 			return readDump
 		}
 		return readSysctlConf
@@ -149,7 +151,7 @@ func byContent(text string) reader {
 	case shape.dump():
 		return readDump
 	case shape.assignments == 0 && shape.others == 0 && shape.headings == nil:
-		return readSysctlConf // empty, or comments
+		return readEmpty
 	case slices.Contains(shape.headings, "[sysctl]"):
 		return readTuned
 	case 2*shape.assignments > shape.assignments+shape.others+len(shape.headings):
@@ -170,6 +172,11 @@ func byContent(text string) reader {
 
 var unitHeadings = []string{"[Unit]", "[Service]", "[Container]", "[Pod]"}
 
+// readEmpty answers for a file that could be of any form.
+func readEmpty(string, *source) (File, error) {
+	return File{}, fmt.Errorf("%w: it is empty, or comments", ErrNothing)
+}
+
 // readUnknown reads what has no mark of any form: a shell script, if that makes
 // sense.
 func readUnknown(name string, s *source) (File, error) {
@@ -184,7 +191,7 @@ func readUnknown(name string, s *source) (File, error) {
 		return file, nil
 	}
 	shape := shapeOf(s.text)
-	if shape.assignments == 0 && !strings.Contains(s.text, "sysctl") {
+	if shape.assignments+shape.named == 0 && !strings.Contains(s.text, "sysctl") {
 		return File{}, fmt.Errorf("%w: no line assigns to a parameter, and it does not mention sysctl", ErrNothing)
 	}
 	why := "no command in it sets a parameter"
@@ -196,9 +203,9 @@ func readUnknown(name string, s *source) (File, error) {
 }
 
 // noMention is the answer of the forms in which parameters cannot be set
-// without the word.
+// without the word or their folder.
 func noMention(s *source) error {
-	if strings.Contains(s.text, "sysctl") {
+	if strings.Contains(s.text, "sysctl") || strings.Contains(s.text, procSys) {
 		return nil
 	}
 	return fmt.Errorf("%w: it does not mention sysctl", ErrNothing)

@@ -82,6 +82,7 @@ type Setting struct {
 // A Fault is something that should be a setting and is not.
 type Fault struct {
 	Place
+	Key    sysctl.Key // if that much is clear
 	Reason string
 }
 
@@ -89,14 +90,14 @@ type Fault struct {
 // does not tell: a template, a variable, another file.
 type Skipped struct {
 	Place
+	Key    sysctl.Key // if that much is clear
 	Reason string
 }
 
 // A Comment is one that begins with "tcptune:".
 type Comment struct {
-	Line, Column int
-	Text         string // without its mark, trimmed
-	Own          bool   // it stands on a line of its own
+	Place
+	Instruction string // what it says, from "tcptune:" on
 }
 
 var (

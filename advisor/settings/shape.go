@@ -11,6 +11,7 @@ import (
 type shape struct {
 	assignments int // to parameters
 	others      int
+	named       int      // others that begin with the name of a parameter
 	headings    []string // such as "[sysctl]"
 	from        bool     // the first line that counts begins with FROM or ARG
 	recipes     bool     // a line "target:" is followed by one that begins with a tab
@@ -48,7 +49,7 @@ func shapeOf(text string) shape {
 	var last sysctl.Key
 	var lastPath string
 	target := false
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		line = strings.TrimRight(line, "\r\n")
 		trimmed := strings.TrimSpace(line)
 		if trimmed == "" || trimmed[0] == '#' || trimmed[0] == ';' {
@@ -92,6 +93,9 @@ func shapeOf(text string) shape {
 			sh.headings = append(sh.headings, trimmed)
 		default:
 			sh.others++
+			if _, named := parameterName(strings.Fields(trimmed)[0]); named {
+				sh.named++
+			}
 			if first {
 				word, _, _ := strings.Cut(strings.ToUpper(trimmed), " ")
 				sh.from = word == "FROM" || word == "ARG"

@@ -10,6 +10,9 @@ import (
 type source struct {
 	text   string
 	starts []int // of the lines, in bytes; made when first needed
+	// A column that was counted, from which others on the line are found: a file
+	// can be one line.
+	counted struct{ start, offset, column int }
 }
 
 func newSource(text string) *source { return &source{text: text} }
@@ -51,10 +54,25 @@ func (s *source) line(number int) (text string, start int) {
 func (s *source) span(from, to int) Place {
 	number := s.lineAt(from)
 	text, start := s.line(number)
-	from = min(from-start, len(text))
-	to = max(from, min(to-start, len(text)))
-	column := 1 + utf8.RuneCountInString(text[:from])
-	return Place{Line: number, Column: column, EndColumn: column + utf8.RuneCountInString(text[from:to]), Text: text}
+	end := start + len(text)
+	from = min(from, end)
+	to = max(from, min(to, end))
+	return Place{Line: number, Column: s.column(start, from), EndColumn: s.column(start, to), Text: text}
+}
+
+// column is that of an offset in the line that begins at start.
+func (s *source) column(start, offset int) int {
+	c := &s.counted
+	if c.column == 0 || c.start != start {
+		c.start, c.offset, c.column = start, start, 1
+	}
+	if offset >= c.offset {
+		c.column += utf8.RuneCountInString(s.text[c.offset:offset])
+	} else {
+		c.column -= utf8.RuneCountInString(s.text[offset:c.offset])
+	}
+	c.offset = offset
+	return c.column
 }
 
 // offset is where the column of a line is; the line's end if it has fewer
@@ -64,12 +82,19 @@ func (s *source) offset(line, column int) int {
 		return len(s.text)
 	}
 	text, start := s.line(line)
-	i := 0
-	for ; column > 1 && i < len(text); column-- {
-		_, size := utf8.DecodeRuneInString(text[i:])
-		i += size
+	c := &s.counted
+	if c.column == 0 || c.start != start {
+		c.start, c.offset, c.column = start, start, 1
 	}
-	return start + i
+	for ; c.column < column && c.offset < start+len(text); c.column++ {
+		_, size := utf8.DecodeRuneInString(s.text[c.offset : start+len(text)])
+		c.offset += size
+	}
+	for ; c.column > max(column, 1); c.column-- {
+		_, size := utf8.DecodeLastRuneInString(s.text[start:c.offset])
+		c.offset -= size
+	}
+	return c.offset
 }
 
 // whole is the place of a line without the blanks around it.

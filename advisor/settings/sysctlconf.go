@@ -9,33 +9,44 @@ import (
 )
 
 // readSysctlConf reads a file as both loaders read it.
-func readSysctlConf(name string, s *source) (File, error) {
+func readSysctlConf(_ string, s *source) (File, error) {
 	file := File{Form: SysctlConf, Comments: s.comments("#;", true)}
-	lines, faults, err := conf.Parse(strings.NewReader(s.text), name, "")
+	if err := s.sysctlConf(s.text, 1, &file, Setting{}); err != nil {
+		return File{}, err
+	}
+	return file, nil
+}
+
+// sysctlConf adds what the lines of a sysctl.conf set, of which the first has
+// this number. The settings are like the one given.
+func (s *source) sysctlConf(text string, first int, file *File, like Setting) error {
+	lines, faults, err := conf.Parse(strings.NewReader(text), "", "")
 	if err != nil {
-		return File{}, fmt.Errorf("%w: %w", ErrNotUnderstood, err)
+		return fmt.Errorf("%w: %s", ErrNotUnderstood, strings.TrimPrefix(err.Error(), ": "))
 	}
 	for _, line := range lines {
-		key, value := s.assignment(line.Number)
-		setting := Setting{Place: joined(key, value), ValuePlace: value, Key: line.Key, Value: line.Value, Lenient: line.Lenient}
+		key, value := s.assignment(first - 1 + line.Number)
+		setting := like
+		setting.Place, setting.ValuePlace = joined(key, value), value
+		setting.Key, setting.Value, setting.Lenient = line.Key, line.Value, line.Lenient
 		switch {
 		case line.Exclusion:
 			file.Exclusions = append(file.Exclusions, setting)
 		case template(string(line.Key)) != "" || template(string(line.Value)) != "":
-			file.Skipped = append(file.Skipped, Skipped{setting.Place, template(line.Text)})
+			file.Skipped = append(file.Skipped, Skipped{setting.Place, knownKey(line.Key), template(line.Text)})
 		default:
 			file.Settings = append(file.Settings, setting)
 		}
 	}
 	for _, fault := range faults {
-		place := s.whole(fault.Number)
+		place := s.whole(first - 1 + fault.Number)
 		if why := template(place.Text); why != "" {
-			file.Skipped = append(file.Skipped, Skipped{place, why})
+			file.Skipped = append(file.Skipped, Skipped{Place: place, Reason: why})
 		} else {
-			file.Faults = append(file.Faults, Fault{place, fault.Reason})
+			file.Faults = append(file.Faults, Fault{Place: place, Reason: fault.Reason})
 		}
 	}
-	return file, nil
+	return nil
 }
 
 // assignment is where the two sides of a line "key = value" are. If there is no
@@ -66,10 +77,21 @@ func template(text string) string {
 		return ""
 	case strings.Contains(text, "{{"), strings.Contains(text, "{%"), strings.Contains(text, "<%"):
 		return "it is a template"
-	case strings.Contains(text, "${"), strings.Contains(text, "$("):
-		return "it has a variable in it"
+	}
+	for i := range len(text) - 1 {
+		if next := text[i+1]; text[i] == '$' && (next == '{' || next == '(' || next == '_' || 'A' <= next && next <= 'Z' || 'a' <= next && next <= 'z') {
+			return "it has a variable in it"
+		}
 	}
 	return ""
+}
+
+// knownKey is a key without a template in it, or empty.
+func knownKey(key sysctl.Key) sysctl.Key {
+	if template(string(key)) != "" {
+		return ""
+	}
+	return key
 }
 
 // readDump reads what "sysctl -a" printed.
@@ -81,7 +103,7 @@ func readDump(_ string, s *source) (File, error) {
 		text, _ := s.line(number)
 		trimmed := strings.TrimSpace(text)
 		if strings.HasPrefix(trimmed, "sysctl: ") {
-			file.Skipped = append(file.Skipped, Skipped{s.whole(number), "sysctl(8) could not read it"})
+			file.Skipped = append(file.Skipped, Skipped{Place: s.whole(number), Reason: "sysctl(8) could not read it"})
 			continue
 		}
 		name, content, found := strings.Cut(trimmed, "=")
