@@ -22,14 +22,13 @@ func Advise(s *facts.Snapshot, set rules.Set, profile *profiles.Profile) Report 
 	if s.Window != nil {
 		r.WindowSeconds = s.Window.Seconds
 	}
-	opinions, fired := map[string][]rules.Opinion{}, []string{}
+	opinions := map[string][]rules.Opinion{}
 	subjects := s.Subjects(f)
 	for _, rule := range set.All() {
 		given := rule.Ask(f, subjects)
 		switch j := given[0]; j.Verdict {
 		case rules.Fires:
 			opinions[rule.Name] = given
-			fired = append(fired, rule.Name)
 		case rules.Inconclusive:
 			r.Inconclusive = append(r.Inconclusive, Inconclusive{rule.Name, rule.Severity, rule.Title, missing(j.Missing)})
 		case rules.NotApplicable:
@@ -38,19 +37,11 @@ func Advise(s *facts.Snapshot, set rules.Set, profile *profiles.Profile) Report 
 			r.Silent = append(r.Silent, rule.Name)
 		}
 	}
-	for _, name := range fired {
-		rule, _ := set.Get(name)
-		yields := slices.DeleteFunc(slices.Clone(fired), func(other string) bool { return !rule.YieldsTo(other) })
-		for _, opinion := range opinions[name] {
-			found := NewFinding(rule, opinion.Judgement, opinion.Facts)
-			by := slices.IndexFunc(yields, func(other string) bool { return saysAsMuch(opinions[other], opinion) })
-			if by < 0 {
-				r.Findings = append(r.Findings, found)
-			} else if redundant := (Redundant{rule.Name, yields[by]}); !slices.Contains(r.Redundant, redundant) {
-				r.Redundant = append(r.Redundant, redundant)
-			}
-		}
+	kept, redundant := Conclude(set, opinions)
+	for _, c := range kept {
+		r.Findings = append(r.Findings, NewFinding(c.Rule, c.Opinion))
 	}
+	r.Redundant = append(r.Redundant, redundant...)
 	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
 		return cmp.Or(slices.Index(rules.Severities, b.Severity)-slices.Index(rules.Severities, a.Severity), strings.Compare(a.Rule, b.Rule))
 	})
@@ -61,39 +52,15 @@ func Advise(s *facts.Snapshot, set rules.Set, profile *profiles.Profile) Report 
 	return r
 }
 
-// saysAsMuch reports whether one of the opinions is about the same line or, if
-// the one that yields is about no line, whether there is one at all.
-func saysAsMuch(others []rules.Opinion, yielding rules.Opinion) bool {
-	if yielding.Place == nil {
-		return len(others) > 0
-	}
-	return slices.ContainsFunc(others, func(other rules.Opinion) bool {
-		return slices.ContainsFunc(places(other), yielding.Place.Same)
-	})
-}
-
-// places are the lines on which an opinion rests.
-func places(o rules.Opinion) []facts.Place {
-	if o.Place != nil {
-		return []facts.Place{*o.Place}
-	}
-	var lines []facts.Place
-	for _, name := range o.Evidence {
-		if place := o.Facts.Get(name).Place; place != nil && !slices.Contains(lines, *place) {
-			lines = append(lines, *place)
-		}
-	}
-	return lines
-}
-
-// NewFinding is the finding of a rule that fires on facts.
-func NewFinding(rule rules.Rule, j rules.Judgement, f facts.Facts) Finding {
+// NewFinding is the finding of a rule that fires.
+func NewFinding(rule rules.Rule, o rules.Opinion) Finding {
+	f := o.Facts
 	found := Finding{Rule: rule.Name, Severity: rule.Severity, Confidence: Certain, Title: rule.Title, Message: rule.Message.Render(f),
-		Places: places(rules.Opinion{Judgement: j, Facts: f}), Evidence: []Evidence{}, Why: rule.Why, Fix: rule.Fix, Suggest: []Suggestion{}, References: rule.References}
-	if j.FromTotals {
+		Places: places(rule, o), Evidence: []Evidence{}, Why: rule.Why, Fix: rule.Fix, Suggest: []Suggestion{}, References: rule.References}
+	if o.FromTotals {
 		found.Confidence = SinceBootOnly
 	}
-	for _, name := range j.Evidence {
+	for _, name := range o.Evidence {
 		v := f.Get(name)
 		found.Evidence = append(found.Evidence, Evidence{name, facts.Format(v.Content), v.Source})
 	}

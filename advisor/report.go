@@ -73,12 +73,14 @@ type Finding struct {
 	Message    string         `json:"message"`
 	// Places are the lines of files that the finding is about, if it is about
 	// any.
-	Places     []facts.Place `json:"places,omitempty"`
-	Evidence   []Evidence    `json:"evidence"`
-	Why        string        `json:"why"`
-	Fix        string        `json:"fix"`
-	Suggest    []Suggestion  `json:"suggest"`
-	References []string      `json:"references"`
+	Places []facts.Place `json:"places,omitempty"`
+	// Kernels are those for which it holds, where files were judged for several.
+	Kernels    []string     `json:"kernels,omitempty"`
+	Evidence   []Evidence   `json:"evidence"`
+	Why        string       `json:"why"`
+	Fix        string       `json:"fix"`
+	Suggest    []Suggestion `json:"suggest"`
+	References []string     `json:"references"`
 }
 
 // A Suppressed finding is one that somebody has decided to live with.

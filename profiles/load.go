@@ -126,6 +126,13 @@ type want struct {
 	Why     string `toml:"why"`
 }
 
+// Check says what is wrong with a profile's text as such, whatever it extends,
+// with the line; nil if nothing is.
+func Check(text string) error {
+	_, err := parse(text, "")
+	return err
+}
+
 func parse(text, name string) (Profile, error) {
 	var doc document
 	if err := tomlfile.Decode(text, &doc); err != nil {

@@ -216,7 +216,7 @@ func TestADropInHoldsOnlyWhatTheProfileWants(t *testing.T) {
 	s := factstest.Healthy("6.12")
 	s.Sysctls["net.core.somaxconn"] = facts.Reading{Absent: "gone\nkernel.a = 1", Detail: "\x1b]0;owned\a\r\nkernel.b = 1"}
 	text := string(profiles.SysctlConf("# heading\n", p.Goals(s, facts.Derive(s))))
-	lines, faults, _ := conf.Parse(strings.NewReader(text), "f")
+	lines, faults, _ := conf.Parse(strings.NewReader(text), "f", "")
 	for _, line := range lines {
 		if !slices.ContainsFunc(p.Wants, func(w profiles.Want) bool { return w.Key == line.Key }) || line.Key == "net.core.somaxconn" {
 			t.Errorf("line %d sets %s", line.Number, line.Key)

@@ -181,6 +181,7 @@ type document struct {
 	Why           string         `toml:"why"`
 	Fix           string         `toml:"fix"`
 	Suggest       map[string]any `toml:"suggest"`
+	Repair        string         `toml:"repair"`
 	RedundantWith []string       `toml:"redundant_with"`
 	References    []string       `toml:"references"`
 }
@@ -197,7 +198,7 @@ func parse(text, where string) (Rule, error) {
 	}
 	p := parser{text: text}
 	r := Rule{Origin: where, Title: doc.Title, Why: strings.TrimSpace(doc.Why), Fix: strings.TrimSpace(doc.Fix),
-		RedundantWith: doc.RedundantWith, References: doc.References, text: text}
+		Repair: Repair(doc.Repair), RedundantWith: doc.RedundantWith, References: doc.References, text: text}
 	p.require("title", doc.Title)
 	p.require("message", doc.Message)
 	p.require("why", doc.Why)
@@ -207,6 +208,9 @@ func parse(text, where string) (Rule, error) {
 	}
 	if len(doc.When)+len(doc.Any) == 0 {
 		p.fail("", errors.New("a rule needs conditions: when = [...] or any = [...]"))
+	}
+	if r.Repair != "" && r.Repair != CommentOut {
+		p.fail("repair", fmt.Errorf("repair %q is none of %q", r.Repair, CommentOut))
 	}
 	var err error
 	r.Severity, err = ParseSeverity(doc.Severity)

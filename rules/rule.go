@@ -27,6 +27,9 @@ type Rule struct {
 	Why       string         // what happens, and what the parameter really does
 	Fix       string         // what to do, and what not
 	Suggest   []Suggestion
+	// Repair says what may be done, without asking anybody, to a line that the
+	// rule finds fault with; "" for nothing.
+	Repair Repair
 	// RedundantWith names rules, or patterns of names, whose finding says all that
 	// this one would; of a rule about lines, whose finding about the same line.
 	RedundantWith []string
@@ -40,6 +43,13 @@ type Suggestion struct {
 	Key    sysctl.Key
 	Fields []facts.Expr
 }
+
+// A Repair is a change to a line that is safe wherever the rule fires.
+type Repair string
+
+// CommentOut: without the line nothing that is in effect changes, or what does
+// was never right.
+const CommentOut Repair = "comment out"
 
 // IsBuiltIn reports whether the rule is one of the program's own.
 func (r Rule) IsBuiltIn() bool { return strings.HasPrefix(r.Origin, BuiltIn+"/") }

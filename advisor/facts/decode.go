@@ -97,6 +97,11 @@ func (s *Snapshot) validate() error {
 			check.key("asked", a.Key)
 		}
 	}
+	for _, m := range s.Managers {
+		for _, hold := range m.Sets {
+			check.key("managers", hold.Key)
+		}
+	}
 	for group, counters := range s.Counters {
 		for name, n := range counters {
 			check.number("counters."+group+"."+name, n)

@@ -89,16 +89,7 @@ func (d *deriver) host() {
 func (d *deriver) sysctls() {
 	host := d.snapshot.SizingHost()
 	for _, p := range sysctl.Catalogue() {
-		reading, read := d.snapshot.Sysctls[p.Key]
-		switch {
-		case !read:
-			d.miss(Name(p.Key), Gap{Cause: sysctl.NotMeasured, Detail: "the snapshot does not hold it"})
-		case reading.Absent != "":
-			d.miss(Name(p.Key), Gap{reading.Absent, reading.Detail})
-		default:
-			d.parameter(Name(p.Key), p, reading.Value, cmp.Or(reading.origin, "/proc/sys"))
-			d.at(Name(p.Key), reading.place)
-		}
+		d.sysctl(p)
 		if p.Type != sysctl.Number {
 			continue
 		}
@@ -108,6 +99,19 @@ func (d *deriver) sysctls() {
 		} else {
 			d.miss(name, Gap{Cause: sysctl.NotMeasured, Detail: "the default on this kernel is not known"})
 		}
+	}
+}
+
+func (d *deriver) sysctl(p sysctl.Param) {
+	reading, read := d.snapshot.Sysctls[p.Key]
+	switch {
+	case !read:
+		d.miss(Name(p.Key), Gap{Cause: sysctl.NotMeasured, Detail: "the snapshot does not hold it"})
+	case reading.Absent != "":
+		d.miss(Name(p.Key), Gap{reading.Absent, reading.Detail})
+	default:
+		d.parameter(Name(p.Key), p, reading.Value, cmp.Or(reading.origin, "/proc/sys"))
+		d.at(Name(p.Key), reading.place)
 	}
 }
 
@@ -160,6 +164,13 @@ func (d *deriver) files() {
 	for _, group := range Groups {
 		d.missPrefix(group+".", gap)
 	}
+	if gap, none := d.snapshot.noDrift(); none {
+		d.missPrefix("drift.", gap)
+	}
+	d.asked()
+}
+
+func (d *deriver) asked() {
 	for _, a := range d.snapshot.Asked {
 		if p, known := sysctl.Lookup(a.Key); known && a.Loses == "" {
 			place := a.Place()
@@ -237,6 +248,10 @@ func (d *deriver) sockstat() {
 		d.missPrefix("sockstat.", d.gap(PartSockstat))
 		d.miss("memory.tcp_pages", d.gap(PartSockstat))
 	}
+	d.tcpMem()
+}
+
+func (d *deriver) tcpMem() {
 	if mem, gap := d.vector("net.ipv4.tcp_mem", 3); mem != nil {
 		d.set("memory.tcp_pressure_pages", mem[1], "net.ipv4.tcp_mem")
 		d.set("memory.tcp_max_pages", mem[2], "net.ipv4.tcp_mem")

@@ -115,24 +115,23 @@ func TestFiles(t *testing.T) {
 	}
 	check(t, []derived{
 		{"no file asks for anything", "", nil, map[facts.Name]string{
-			"asked.net.ipv4.tcp_tw_recycle": "? not set by any file", "files.unknown": "0", "files.unknown_list": "", "files.legacy_conntrack": "0",
+			"asked.net.ipv4.tcp_tw_recycle": "? not set by any file", "line.removed": "? not set by any file", "file.never_read": "? not set by any file",
 		}},
 		{"the last line counts", "", asked, map[facts.Name]string{
-			"asked.net.ipv4.tcp_tw_recycle": "0", "files.unknown": "1", "files.unknown_list": "net.ipv6.tcp_fin_timeout (f:3)",
-			"files.legacy_conntrack": "1", "files.legacy_conntrack_list": "net.ipv4.ip_conntrack_max (f:5)",
-			"asked.net.ipv4.tcp_syncookies": `? failed ("yes" is not a number)`,
+			"asked.net.ipv4.tcp_tw_recycle": "0", "asked.net.ipv4.tcp_syncookies": `? failed ("yes" is not a number)`,
 		}},
+		{"unless it loses", "", func(s *facts.Snapshot) {
+			asked(s)
+			s.Asked[1].Loses = "a file says so"
+		}, map[facts.Name]string{"asked.net.ipv4.tcp_tw_recycle": "1"}},
 		{"a plan asks for what is not there", "", func(s *facts.Snapshot) {
 			*s = *s.With(map[sysctl.Key]sysctl.Value{"net.ipv6.tcp_fin_timeout": "30", "net.core.somaxconn": "9000"}, "the plan")
-		}, map[facts.Name]string{
-			"files.unknown_list": "net.ipv6.tcp_fin_timeout (the plan)", "net.core.somaxconn": "9000", "asked.net.core.somaxconn": "? not set by any file",
-		}},
+		}, map[facts.Name]string{"net.core.somaxconn": "9000", "asked.net.core.somaxconn": "? not set by any file"}},
 		{"one file cannot be read", "", func(s *facts.Snapshot) { asked(s); unreadable(s) }, map[facts.Name]string{
-			"asked.net.ipv4.tcp_tw_recycle": "0", "files.unknown": "1", "asked.net.ipv4.tcp_tw_reuse": "? not permitted",
+			"asked.net.ipv4.tcp_tw_recycle": "0", "asked.net.ipv4.tcp_tw_reuse": "? not permitted",
 		}},
 		{"no file can be read", "", unreadable, map[facts.Name]string{
-			"asked.net.ipv4.tcp_tw_recycle": "? not permitted", "files.unknown": "? not permitted", "files.unknown_list": "? not permitted",
-			"files.legacy_conntrack": "? not permitted",
+			"asked.net.ipv4.tcp_tw_recycle": "? not permitted", "line.removed": "? not permitted", "file.never_read": "? not permitted",
 		}},
 	})
 }

@@ -27,9 +27,59 @@ import (
 // the schema, and nothing else. There are no functions and no loops, so it
 // ends.
 type Expr struct {
-	source  string
-	needs   []Name
+	source string
+	needs  []Name
+	// plain is the whole expression if it compares a fact with a number, as most
+	// do; program is then nil.
+	plain   *comparison
 	program *vm.Program
+}
+
+// A comparison is "fact operator number".
+type comparison struct {
+	fact     Name
+	operator string
+	number   int
+}
+
+// holds compares a fact's content, an int or a float64.
+func (c comparison) holds(content any) bool {
+	if n, whole := content.(int); whole {
+		return compare(n, c.operator, c.number)
+	}
+	n, _ := content.(float64)
+	return compare(n, c.operator, float64(c.number))
+}
+
+func compare[T int | float64](a T, operator string, b T) bool {
+	switch operator {
+	case "<":
+		return a < b
+	case "<=":
+		return a <= b
+	case ">":
+		return a > b
+	case ">=":
+		return a >= b
+	case "==":
+		return a == b
+	}
+	return a != b
+}
+
+// plainly reads a syntax tree that is no more than a comparison of a number of
+// the schema with one written down; nil if it is more, or something else.
+func plainly(node ast.Node) *comparison {
+	n, ok := node.(*ast.BinaryNode)
+	if !ok || !slices.Contains([]string{"<", "<=", ">", ">=", "==", "!="}, n.Operator) {
+		return nil
+	}
+	name, _, isName := dotted(n.Left)
+	number, isNumber := n.Right.(*ast.IntegerNode)
+	if kind := Schema()[Name(name)].Kind; !isName || !isNumber || kind != Whole && kind != Decimal {
+		return nil
+	}
+	return &comparison{Name(name), n.Operator, number.Value}
 }
 
 // maxNodes bounds an expression's size; the longest that is built in has a
@@ -67,6 +117,9 @@ func compile(source, want string, kinds ...reflect.Kind) (Expr, error) {
 		return Expr{}, c.err
 	}
 	needs := slices.Sorted(maps.Keys(c.names))
+	if plain := plainly(tree.Node); plain != nil && (len(kinds) == 0 || slices.Contains(kinds, reflect.Bool)) {
+		return Expr{source: source, needs: needs, plain: plain}, nil
+	}
 	config.WithEnv(environment(needs))
 	got, err := checker.Check(tree, config)
 	if err != nil {
@@ -112,6 +165,16 @@ func (m Missing) String() string { return string(m.Name) + ": " + m.Gap.String()
 // Eval answers the question. Where facts are missing there is no answer but the
 // list of them; those that are definitively absent come first.
 func (e Expr) Eval(f Facts) (any, []Missing) {
+	if bare := len(e.needs) == 1 && e.source == string(e.needs[0]); bare || e.plain != nil { // no need of the machine
+		v := f.Get(e.needs[0])
+		switch {
+		case v.Missing != nil:
+			return nil, []Missing{{e.needs[0], *v.Missing}}
+		case bare:
+			return v.Content, nil
+		}
+		return e.plain.holds(v.Content), nil
+	}
 	var missing []Missing
 	env := map[string]any{}
 	for _, name := range e.needs {

@@ -38,6 +38,13 @@ func (f Facts) Get(name Name) Value {
 	return Value{Missing: &Gap{Cause: sysctl.NotMeasured}}
 }
 
+// Saying is the facts with another content of one of them.
+func (f Facts) Saying(name Name, content any) Facts {
+	value := f.Get(name)
+	value.Content = content
+	return Facts{Kernel: f.Kernel, values: map[Name]Value{name: value}, under: &f}
+}
+
 // Int is a whole number's content, and whether it is known.
 func (f Facts) Int(name Name) (int, bool) {
 	n, ok := f.Get(name).Content.(int)

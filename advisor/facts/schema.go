@@ -149,16 +149,31 @@ var declared = []Def{
 	{"line.loses_why", Text, "which one, and why"},
 	{"line.administrators", YesNo, "whether it stands in a file of the administrator, not of a package"},
 	{"line.contradicted", YesNo, "whether a later line of the same file sets another value"},
-	{"line.contradicted_by", Text, "that line"},
+	{"line.contradicted_by", Text, "that line, as in line 40"},
 	{"line.unmatched", YesNo, "whether it names parameters by a pattern that none matches"},
 	{"line.legacy_conntrack", YesNo, "whether it sets connection tracking by a name from before net.netfilter.nf_conntrack_"},
 	{"line.ipv6_tcp", YesNo, "whether it sets net.ipv6.tcp_*, which never was"},
+	{"line.ignore_text", Text, "a comment that suppresses findings"},
+	{"line.ignore_malformed", YesNo, "whether the comment cannot be understood"},
+	{"line.ignore_unreasoned", YesNo, "whether the comment gives no reason"},
+	{"line.ignore_expired", YesNo, "whether the comment's last day is over"},
+	{"line.ignore_unused", YesNo, "whether there is nothing that the comment suppresses"},
+	{"line.ignore_why", Text, "what is wrong with the comment, or its last day"},
 
 	// Of each file that would set something at boot and is not read.
 	{"file.never_read", YesNo, "whether the loader of this system does not read it"},
 	{"file.unreadable", YesNo, "whether it could not be read"},
 	{"file.path", Text, "the file"},
 	{"file.reason", Text, "why it has no effect, or could not be read"},
+
+	// Of each parameter that the host shows, if somebody can set it; see Futures.
+	{"drift.key", Text, "the parameter"},
+	{"drift.running", Text, "its value now"},
+	{"drift.next_boot", Text, "its value after the next boot"},
+	{"drift.next_boot_from", Text, "what gives it that value: a file and line, a manager, the kernel's default"},
+	{"drift.default", Text, "what the kernel gives it on this host"},
+	{"drift.lost", YesNo, "whether it was set at run time only: it differs from the default, and nothing that was found sets it at boot"},
+	{"drift.changes", YesNo, "whether a file or a manager sets it to something else at boot"},
 
 	{"seconds.connect", Decimal, "how long connect() tries"},
 	{"seconds.synack", Decimal, "how long a half-open connection is kept"},

@@ -25,6 +25,7 @@ type Snapshot struct {
 	// which they take effect: of two on one parameter the later holds.
 	Asked    []Assignment        `json:"asked"`
 	Boot     *Boot               `json:"boot,omitempty"`
+	Managers []Manager           `json:"managers,omitzero"` // other programs that set parameters; nil if they were not looked for
 	Sockets  *Sockets            `json:"sockets,omitempty"`
 	Sockstat *Sockstat           `json:"sockstat,omitempty"`
 	Counters map[string]Counters `json:"counters,omitempty"` // since the namespace was made, by group
@@ -45,6 +46,7 @@ const (
 	PartConntrack Part = "conntrack" // its counters
 	PartSoftnet   Part = "softnet"
 	PartFiles     Part = "files" // of sysctl.d and sysctl.conf
+	PartManagers  Part = "managers"
 	PartNAT       Part = "nat"
 )
 
@@ -112,8 +114,8 @@ type Assignment struct {
 	// that the snapshot does not hold.
 	NoFile bool `json:"no_file,omitempty"`
 
-	// container: it is for the network namespace of a container; see Lint.
-	container bool
+	// Container: it is for the network namespace of a container.
+	Container bool `json:"container,omitempty"`
 }
 
 // Place is where the assignment stands.

@@ -47,21 +47,25 @@ func (t Template) Needs() []Name {
 }
 
 // Render fills in the facts. One that is missing shows as "unknown".
-func (t Template) Render(f Facts) string {
-	var b strings.Builder
+func (t Template) Render(f Facts) string { return strings.Join(t.Parts(f), "") }
+
+// Parts are what Render joins: text and facts by turns, text first and last.
+func (t Template) Parts(f Facts) []string {
+	parts := make([]string, 0, 2*len(t.texts))
 	for i, text := range t.texts {
-		b.WriteString(text)
-		if i < len(t.exprs) {
-			answer, missing := t.exprs[i].Eval(f)
-			fraction, _ := answer.(float64)
-			if missing != nil || math.IsNaN(fraction) || math.IsInf(fraction, 0) {
-				b.WriteString("unknown")
-			} else {
-				b.WriteString(Format(answer))
-			}
+		parts = append(parts, text)
+		if i == len(t.exprs) {
+			break
+		}
+		answer, missing := t.exprs[i].Eval(f)
+		fraction, _ := answer.(float64)
+		if missing != nil || math.IsNaN(fraction) || math.IsInf(fraction, 0) {
+			parts = append(parts, "unknown")
+		} else {
+			parts = append(parts, Format(answer))
 		}
 	}
-	return b.String()
+	return parts
 }
 
 // String is the template as written.

@@ -5,12 +5,14 @@
 package observe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"runtime"
-	"strings"
+	"slices"
 	"syscall"
 	"time"
 
@@ -59,7 +61,9 @@ func Host(ctx context.Context, o Options) (*facts.Snapshot, error) {
 	watch.finish(s)
 	host(s, proc)
 	parameters(s, tree)
-	files(s)
+	system, inUse := atBoot()
+	files(s, system, inUse)
+	otherManagers(s)
 	sockstat(s, proc)
 	if err := sockets(ctx, s); err != nil {
 		return nil, err
@@ -104,19 +108,45 @@ func detailOf(err error) string {
 	return e.Err.Error()
 }
 
+// Boot looks at the parameters of this host and at what its files come to if
+// that loader reads them, and at nothing else.
+func Boot(system conf.System) (*facts.Snapshot, error) {
+	release, err := sysctl.RunningRelease()
+	if err != nil {
+		return nil, err
+	}
+	tree, err := sysctl.Open(sysctl.DefaultRoot, release)
+	if err != nil {
+		return nil, err
+	}
+	s := &facts.Snapshot{Schema: facts.SchemaVersion, Kernel: release, Gaps: map[facts.Part]facts.Gap{}}
+	parameters(s, tree)
+	files(s, system, conf.InUse{Loader: system.Loader})
+	return s, nil
+}
+
 // files records what the files that are read at boot ask of the network.
-func files(s *facts.Snapshot) {
-	s.Asked = []facts.Assignment{}
-	lines, err := conf.System("/")
-	for _, line := range lines {
-		if !strings.HasPrefix(string(line.Key), "net.") {
+func files(s *facts.Snapshot, system conf.System, inUse conf.InUse) {
+	r := system.Resolve()
+	r.Files = slices.DeleteFunc(r.Files, func(f conf.File) bool { return f.Status == conf.NeverRead && !system.Sets(f) })
+	s.Boot, s.Asked = facts.BootFrom(r, inUse)
+	for i, a := range s.Asked {
+		if _, catalogued := sysctl.Lookup(a.Key); catalogued || a.Key == "" || a.Key.IsPattern() {
 			continue
 		}
-		s.Asked = append(s.Asked, facts.Assignment{Key: line.Key, Value: line.Value, File: line.File, Line: line.Number})
+		_, err := os.Stat(filepath.Join(sysctl.DefaultRoot, a.Key.Path()))
+		s.Asked[i].NoFile = errors.Is(err, fs.ErrNotExist)
 	}
-	if err != nil {
+	if err := r.Err(); err != nil {
 		s.Gaps[facts.PartFiles] = gap(err)
 	}
+}
+
+// atBoot is the loader that this host uses or, if none was found, the one that
+// reads most.
+func atBoot() (conf.System, conf.InUse) {
+	inUse := conf.FindLoader("/")
+	return conf.System{Root: "/", Loader: cmp.Or(inUse.Loader, conf.Procps)}, inUse
 }
 
 // gap says why something could not be read.

@@ -25,6 +25,7 @@ func Healthy(release string) *facts.Snapshot {
 		Namespace: facts.Namespace{Initial: true, ID: "net:[4026531840]"},
 		Sysctls:   map[sysctl.Key]facts.Reading{},
 		Asked:     []facts.Assignment{},
+		Managers:  []facts.Manager{},
 		Sockets: &facts.Sockets{
 			Source: "sock_diag",
 			IPv4:   counts(map[tcpstate.State]int64{tcpstate.Established: 420, tcpstate.TimeWait: 130, tcpstate.FinWait2: 3}),
@@ -133,8 +134,17 @@ func BusyServer(release string) *facts.Snapshot {
 		s.Sockets.SynSent.Top = append(s.Sockets.SynSent.Top, facts.Target{Destination: fmt.Sprintf("10.0.1.%d", i+1), Port: 3306, Sockets: 1})
 	}
 	s.Sockstat = &facts.Sockstat{InUse: 95566, TimeWait: 1638, Orphan: 4455, Alloc: 95600, MemPages: 61000}
-	Set(s, "net.ipv4.tcp_tw_recycle", "1")
-	Set(s, "net.ipv4.tcp_tw_reuse", "1")
-	Set(s, "net.ipv4.tcp_fin_timeout", "30")
+	s.Boot = &facts.Boot{Loader: "procps", Evidence: "test", Ignored: []facts.BootFile{}}
+	WriteDown(s, "net.ipv4.tcp_tw_recycle", "1")
+	WriteDown(s, "net.ipv4.tcp_tw_reuse", "1")
+	WriteDown(s, "net.ipv4.tcp_fin_timeout", "30")
 	return s
+}
+
+// WriteDown sets a parameter and puts it into /etc/sysctl.conf.
+func WriteDown(s *facts.Snapshot, key sysctl.Key, value sysctl.Value) {
+	before := len(s.Asked)
+	if Set(s, key, value); len(s.Asked) == before {
+		s.Asked = append(s.Asked, facts.Assignment{Key: key, Value: value, File: "/etc/sysctl.conf", Line: before + 1})
+	}
 }
