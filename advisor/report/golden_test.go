@@ -61,7 +61,7 @@ func TestFindingsOfBuiltInRules(t *testing.T) {
 			if e.Verdict != rules.Fires {
 				continue
 			}
-			f := advisor.NewFinding(r, r.Judge(e.Facts), e.Facts)
+			f := advisor.NewFinding(r, rules.Opinion{Judgement: r.Judge(e.Facts), Facts: e.Facts})
 			for _, name := range r.Message.Needs() {
 				if e.Facts.Get(name).Missing != nil {
 					t.Errorf("%s: example %q: the message speaks of %s, which is not given", r.Name, e.Note, name)

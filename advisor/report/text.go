@@ -11,6 +11,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/rules"
 )
@@ -175,8 +176,14 @@ func (p *printer) finding(f advisor.Finding) {
 	}
 	p.raw(title)
 	p.field("", f.Message)
+	for _, place := range f.Places {
+		p.field("at", strings.TrimSuffix(place.String()+": "+strings.TrimSpace(place.Text), ": "))
+	}
 	for _, e := range f.Evidence {
-		p.field("seen", fmt.Sprintf("%s = %s (%s)", e.Fact, e.Value, e.Source))
+		// What a line says stands there already.
+		if !slices.ContainsFunc(f.Places, func(place facts.Place) bool { return place.String() == e.Source }) {
+			p.field("seen", fmt.Sprintf("%s = %s (%s)", e.Fact, e.Value, e.Source))
+		}
 	}
 	p.field("why", f.Why)
 	p.field("fix", f.Fix)
