@@ -105,6 +105,7 @@ func (a *app) apply(ctx context.Context, f applyFlags) error {
 		request.DropIn = &change.DropIn{Path: path, Content: dropIn(p.profile, p.Goals)}
 		a.warnOfRivals(request.DropIn)
 	}
+	a.warnOfManagers(p, request.DropIn)
 	if f.format == "text" {
 		if err := a.text(rules.Info).Plan(a.out, p.Plan); err != nil {
 			return err

@@ -1,18 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/tcptune/tcptune/advisor"
 	"github.com/tcptune/tcptune/advisor/facts"
-	"github.com/tcptune/tcptune/advisor/printable"
+	"github.com/tcptune/tcptune/advisor/report"
 	"github.com/tcptune/tcptune/profiles"
 	"github.com/tcptune/tcptune/rules"
 )
@@ -22,7 +21,7 @@ func (a *app) checkCommand() *cobra.Command {
 		host         hostFlags
 		ruleFlags    ruleFlags
 		profileName  string
-		format       string
+		output       outputFlags
 		minSeverity  string
 		failOn       string
 		writeProfile string
@@ -38,6 +37,7 @@ no privilege; what it could not see it lists as inconclusive.`,
   tcptune check --interval 5s --behind-nat
   tcptune check --facts host.json --format json
   tcptune check --profile edge-proxy --fail-on error
+  tcptune check --format sarif --output tcptune.sarif
   tcptune check --write-profile recommended.toml`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,11 +49,12 @@ no privilege; what it could not see it lists as inconclusive.`,
 			if err != nil {
 				return err
 			}
-			if err := checkFormat(format); err != nil {
+			if err := output.check(cmd); err != nil {
 				return err
 			}
-			if writeProfile == "-" && format == "json" {
-				return usage("name a file for the profile", "--write-profile - and --format json both want standard output")
+			inPlace := writeProfile == "-" && !output.toFile() // the profile in place of the report
+			if inPlace && output.format != "text" {
+				return usage("name a file for the profile", "--write-profile - and --format %s both want standard output", output.format)
 			}
 			set, err := ruleFlags.load()
 			if err != nil {
@@ -73,34 +74,31 @@ no privilege; what it could not see it lists as inconclusive.`,
 					return err
 				}
 			}
-			switch {
-			case writeProfile == "-": // standard output is the profile
-			case format == "json":
-				err = printable.JSON(a.out, r)
-			default:
-				text := a.text(shown)
-				text.Verbose = verbose
-				err = text.Report(a.out, r)
+			var nothingKnown error
+			if !snapshot.KnowsParameters() {
+				nothingKnown = &failure{exitUnreadable, errors.New("not one parameter of the host is known"), ""}
 			}
-			if err != nil {
+			results := func() report.Results { return report.ResultsOf(r, set, versionText()) }
+			if !inPlace && (output.format != nagios || nothingKnown == nil) {
+				err = a.emit(output, r, func(text report.Text, w io.Writer) error {
+					text.MinSeverity, text.Verbose = shown, verbose
+					return text.Report(w, r)
+				}, results)
+			}
+			if err := cmp.Or(err, nothingKnown); err != nil {
 				return err
 			}
-			if !snapshot.KnowsParameters() {
-				return &failure{exitUnreadable, errors.New("not one parameter of the host is known"), ""}
+			failed := threshold != "" && r.Worst().AtLeast(threshold)
+			if failed && output.format == "text" && !r.Worst().AtLeast(shown) {
+				fmt.Fprintf(a.err, "tcptune: warning: --fail-on %s fails on findings that --min-severity %s hides\n", threshold, shown)
 			}
-			if threshold != "" && r.Worst().AtLeast(threshold) {
-				if !r.Worst().AtLeast(shown) {
-					fmt.Fprintf(a.err, "tcptune: warning: --fail-on %s fails on findings that --min-severity %s hides\n", threshold, shown)
-				}
-				return &failure{code: exitFindings}
-			}
-			return nil
+			return output.verdict(failed, results)
 		},
 	}
 	host.register(cmd)
 	ruleFlags.register(cmd)
 	cmd.Flags().StringVar(&profileName, "profile", "", "compare with the profile of this `NAME` or file as well")
-	registerFormat(cmd, &format)
+	output.register(cmd)
 	cmd.Flags().StringVar(&minSeverity, "min-severity", "info", "show findings from this severity up: info, warning or error")
 	cmd.Flags().StringVar(&failOn, "fail-on", "warning", "exit with 1 on findings from this severity up: info, warning, error, or never")
 	cmd.Flags().StringVar(&writeProfile, "write-profile", "", "write the recommended state as a profile to `FILE` (- for standard output, in place of the report)")
@@ -153,16 +151,4 @@ func (a *app) writeRecommendation(path string, s *facts.Snapshot, r advisor.Repo
 		return err
 	}
 	return unreadable(replaceFile(path, content))
-}
-
-// replaceFile writes a file whole or not at all. A link stays a link, and what
-// is no regular file, such as /dev/stdout, is written to as it is.
-func replaceFile(path string, content []byte) error {
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return os.WriteFile(path, content, 0)
-	}
-	return renameio.WriteFile(path, content, 0o644, renameio.WithTempDir(filepath.Dir(path)), renameio.WithExistingPermissions())
 }

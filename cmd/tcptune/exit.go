@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/tcptune/tcptune/advisor/printable"
+	"github.com/tcptune/tcptune/advisor/report"
 	"github.com/tcptune/tcptune/sysctl"
 	"github.com/tcptune/tcptune/sysctl/change"
 )
@@ -110,4 +111,19 @@ func say(w io.Writer, err error, command string) int {
 		fmt.Fprintf(w, "tcptune: hint: %s\n", printable.Lines(f.hint))
 	}
 	return f.code
+}
+
+// sayToNagios prints an error as a monitoring plugin does, to standard output,
+// and returns the exit code of one that could not look. A failure without an
+// error has printed its status already.
+func sayToNagios(w io.Writer, err error) int {
+	said := (*failure)(nil)
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &said) && said.err == nil:
+		return said.code
+	}
+	_ = report.NagiosFailure(w, err) // whether it can be printed or not
+	return int(report.NagiosUnknown)
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/sysctl"
@@ -19,17 +21,17 @@ func (a *app) warnOfRivals(dropIn *change.DropIn) {
 		fmt.Fprintf(a.err, "tcptune: warning: nothing reads %s at boot: it is not a .conf file in a folder of sysctl.d\n", printable.Text(dropIn.Path))
 		return
 	}
-	ours, _, err := conf.Parse(bytes.NewReader(dropIn.Content), dropIn.Path)
-	all, errAll := conf.System("/")
-	for _, err := range []error{err, errAll} {
+	ours, _, err := conf.Parse(bytes.NewReader(dropIn.Content), dropIn.Path, "")
+	all := conf.System{Root: "/", Loader: conf.Procps}.Resolve() // reads every file that the other does
+	for _, err := range []error{err, all.Err()} {
 		if err != nil {
 			fmt.Fprintf(a.err, "tcptune: warning: not all files that are read at boot could be read: %s\n", printable.Text(err.Error()))
 		}
 	}
 	for _, mine := range ours {
 		param, _ := sysctl.Lookup(mine.Key)
-		for _, other := range all {
-			if other.Key != mine.Key || other.File == dropIn.Path || param.Type.Equal(other.Value, mine.Value) {
+		for _, other := range all.Lines {
+			if other.Exclusion || other.File == conf.CommandLine || other.Key != mine.Key || other.File == dropIn.Path || param.Type.Equal(other.Value, mine.Value) {
 				continue
 			}
 			fmt.Fprintf(a.err, "tcptune: warning: %s:%d sets %s = %s, and the drop-in sets %s: %s\n", printable.Text(other.File), other.Number,
@@ -46,4 +48,48 @@ func whoWins(other, ours string) string {
 		return "that file is read later and will hold"
 	}
 	return "the drop-in is read later and will hold"
+}
+
+// warnOfManagers names the programs that will write over what a plan sets, or
+// may. A drop-in below one of the folders that a program applies again after its
+// own values holds against it. Programs act on the host's first network
+// namespace only.
+func (a *app) warnOfManagers(p planned, dropIn *change.DropIn) {
+	if !p.snapshot.Namespace.Initial {
+		return
+	}
+	for _, m := range p.snapshot.Managers {
+		if !m.Active || m.Rereads && dropIn != nil && slices.Contains([]string{"/etc/sysctl.d", "/run/sysctl.d"}, filepath.Dir(dropIn.Path)) {
+			continue
+		}
+		if len(m.Sets) == 0 && m.Also != "" {
+			a.warn("%s sets parameters %s: %s", m.Name, m.When, m.Also)
+		}
+		var untold []string
+		for _, step := range p.Steps {
+			hold, concerns := m.Concerns(step.Key)
+			param, _ := sysctl.Lookup(step.Key)
+			switch after, known := hold.Over(step.To); {
+			case !concerns, known && hold.Value != "" && param.Type.Equal(after, step.To):
+			case hold.Value == "":
+				untold = append(untold, string(step.Key))
+			case hold.Doubt != "":
+				a.warn("%s may set %s = %s %s, and write over the plan's %s: %s", hold.By(m), step.Key, hold.Value, m.When, step.To, hold.Doubt)
+			default:
+				a.warn("%s sets %s = %s %s, and will write over the plan's %s", hold.By(m), step.Key, strings.TrimSpace(hold.Bound+" "+string(hold.Value)), m.When, step.To)
+			}
+		}
+		if len(untold) > 0 {
+			also := ""
+			if m.Also != "" {
+				also = "; " + m.Also
+			}
+			a.warn("%s sets %s %s, to values that cannot be told beforehand%s", m.Name, strings.Join(untold, ", "), m.When, also)
+		}
+	}
+}
+
+// warn says something on standard error that does not end the command.
+func (a *app) warn(format string, args ...any) {
+	fmt.Fprintf(a.err, "tcptune: warning: %s\n", printable.Text(fmt.Sprintf(format, args...)))
 }

@@ -28,6 +28,9 @@ func run(ctx context.Context, args []string, a *app) int {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	cmd, err := root.ExecuteContextC(ctx)
+	if wantsNagios(args) {
+		return sayToNagios(a.out, err)
+	}
 	return say(a.err, err, cmd.CommandPath())
 }
 
@@ -82,8 +85,8 @@ could not look. A profile is applied as one transaction and can be undone.`,
 	}
 	root.SetVersionTemplate("tcptune {{.Version}}\n")
 	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colour the text: auto, always or never (NO_COLOR is honoured)")
-	root.AddCommand(a.checkCommand(), a.factsCommand(), a.explainCommand(), a.rulesCommand(), a.profileCommand(),
-		a.planCommand(), a.applyCommand(), a.rollbackCommand(), a.historyCommand())
+	root.AddCommand(a.checkCommand(), a.lintCommand(), a.confCommand(), a.factsCommand(), a.explainCommand(), a.rulesCommand(), a.profileCommand(),
+		a.driftCommand(), a.planCommand(), a.applyCommand(), a.rollbackCommand(), a.historyCommand())
 	return root
 }
 

@@ -19,8 +19,12 @@ import (
 
 	"github.com/tcptune/tcptune/advisor"
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/facts/factstest"
+	"github.com/tcptune/tcptune/advisor/lint"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
 	"github.com/tcptune/tcptune/profiles"
+	"github.com/tcptune/tcptune/rules"
+	"github.com/tcptune/tcptune/sysctl"
 	"github.com/tcptune/tcptune/sysctl/change"
 	"github.com/tcptune/tcptune/sysctl/sysctltest"
 )
@@ -28,8 +32,11 @@ import (
 // described are the forms of JSON output by the names of their schemas, and the
 // types that they are printed from.
 var described = map[string]reflect.Type{
+	"conf":    reflect.TypeFor[advisor.BootFiles](),
+	"drift":   reflect.TypeFor[advisor.Drift](),
 	"facts":   reflect.TypeFor[facts.Snapshot](),
 	"history": reflect.TypeFor[[]change.Record](),
+	"lint":    reflect.TypeFor[lint.Report](),
 	"plan":    reflect.TypeFor[advisor.Plan](),
 	"report":  reflect.TypeFor[advisor.Report](),
 	"result":  reflect.TypeFor[change.Result](),
@@ -129,6 +136,7 @@ func TestOutputOnSnapshotsMatchesTheSchemas(t *testing.T) {
 	for _, file := range snapshots(t) {
 		matches(t, schemas, "facts", []int{exitOK}, "facts", "--facts", file)
 		matches(t, schemas, "report", []int{exitOK}, "check", "--facts", file, "--format", "json", "--fail-on", "never", "--behind-nat")
+		matches(t, schemas, "drift", []int{exitOK}, "drift", "--facts", file, "--format", "json", "--all", "--profile", "highconn")
 		for _, profile := range append(profiles.Names(), bad) {
 			matches(t, schemas, "report", []int{exitOK}, "check", "--facts", file, "--format", "json", "--fail-on", "never", "--profile", profile)
 			text := matches(t, schemas, "plan", []int{exitOK}, "plan", "--facts", file, "--format", "json", "--profile", profile)
@@ -137,6 +145,32 @@ func TestOutputOnSnapshotsMatchesTheSchemas(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Every form of file, every kind of suppression, and a tree.
+func TestLintMatchesTheSchema(t *testing.T) {
+	schemas := compiled(t)
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "etc/sysctl.d/50-a.conf")
+	if err := os.MkdirAll(filepath.Dir(conf), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := "# tcptune: ignore timewait/*: for a while\nnet.ipv4.tcp_tw_recycle = 1\nnet.core.somaxconn = 1\nnet.core.somaxconn = 2\nnonsense\nnet.ipv4.tcp_retries2 = 1000\n"
+	for path, content := range map[string]string{
+		conf: text, filepath.Join(dir, "vars.yml"): "sysctl_config:\n  net.ipv4.tcp_retries2: \"{{ retries }}\"\n", filepath.Join(dir, "broken.yml"): "sysctl: [",
+	} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := matches(t, schemas, "lint", []int{exitFindings}, "lint", "--kernel", "3.10", "--distro", "debian12", "--format", "json", dir)
+	for _, part := range []string{`"by": "comment"`, "\"unread\": [\n    {", "\"skipped\": [\n    {", `"rule": "files/lines-disagree"`, "\"kernels\": [\n        \"6.1.0 (debian12)\"\n      ]"} {
+		if !strings.Contains(got, part) {
+			t.Errorf("no %s in:\n%s", part, got)
+		}
+	}
+	matches(t, schemas, "lint", []int{exitFindings}, "lint", "--root", dir, "--format", "json")
+	matches(t, schemas, "conf", []int{exitOK}, "conf", "--root", dir, "--format", "json")
 }
 
 // On the running kernel: a plan is applied, and comes off in parts.
@@ -168,6 +202,8 @@ func TestLiveOutputMatchesTheSchemas(t *testing.T) {
 	matches(t, schemas, "facts", ok, "facts", "--interval", "10ms", "--behind-nat")
 	matches(t, schemas, "report", ok, "check", "--format", "json", "--fail-on", "never", "--profile", "edge-proxy")
 	matches(t, schemas, "report", ok, "check", "--format", "json", "--fail-on", "never", "--interval", "10ms")
+	matches(t, schemas, "drift", ok, "drift", "--format", "json")
+	matches(t, schemas, "conf", ok, "conf", "--loader", "both", "--format", "json")
 	matches(t, schemas, "plan", ok, "plan", "--profile", "highconn", "--format", "json")
 	matches(t, schemas, "plan", ok, "apply", "--profile", cookieless(t), "--dry-run", "--format", "json")
 	history(ok, "")
@@ -208,8 +244,31 @@ func full(t *testing.T) map[string][]any {
 		Identity: change.Identity{Boot: "b", Namespace: change.Namespace{Inode: 4026531840, Cookie: 1}},
 		By:       change.Author{Login: "l", Sudo: "s", PID: 1}, Reason: "r", Profile: "p", Changes: changes, Failure: "f", Left: left,
 		DropIn: &change.FileChange{Path: "/etc/sysctl.d/90-tcptune.conf", Before: []byte("b"), After: strings.Repeat("0f", 32)}}
+	value, place := sysctl.Value("60"), facts.Place{File: "/f", Line: 1, Column: 1, EndColumn: 2, Text: "x"}
+	boot := &facts.Boot{Loader: "procps", Evidence: "e", Ignored: []facts.BootFile{{Path: "/p", Unreadable: true, Reason: "r"}}}
+	managers := []facts.Manager{{Name: "m", Evidence: []string{"e"}, Active: true, AtBoot: true, Rereads: true, When: "w", Also: "a",
+		Sets: []facts.Hold{{Key: "net.core.somaxconn", Value: value, Bound: "at least", Doubt: "d", Container: true, Place: place}}}}
+	set, err := rules.Builtin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	judged := advisor.Advise(factstest.BusyServer("6.12.95"), set, nil)
+	onLine := judged.Findings[0]
+	onLine.Places, onLine.Kernels = []facts.Place{place}, []string{"6.12"}
 	return map[string][]any{
-		"facts":  {parseJSON(t, printed(t, []int{exitOK}, "facts", "--facts", file, "--behind-nat"))},
+		"conf": {text(advisor.BootFiles{Schema: advisor.BootFilesSchema, Loaders: []advisor.BootLoader{{Loader: "procps", InUse: true, Evidence: "e",
+			Files:    []advisor.LoaderFile{{Path: "/f", Target: "/t", Status: "hidden", Reason: "r"}},
+			Settings: []advisor.BootSetting{{Key: "net.core.somaxconn", Definitions: []advisor.BootDefinition{{File: "/f", Line: 1, Value: value, Pattern: "net.*.x", Lenient: true, Loses: "l"}}}},
+			Findings: []advisor.Finding{onLine}}}})},
+		"lint": {text(lint.Report{Schema: lint.ReportSchema, Kernels: []string{"6.12"}, Files: 1, Findings: []advisor.Finding{onLine},
+			Suppressed: []advisor.Suppressed{{Finding: onLine, By: "comment", Reason: "r"}}, Unread: []lint.Remark{{Place: place, Reason: "r"}}, Skipped: []lint.Remark{{Place: place, Reason: "r"}}})},
+		"drift": {text(advisor.Drift{Schema: advisor.DriftSchema, Kernel: sysctl.Release{Major: 6, Minor: 12}, Namespace: facts.Namespace{ID: "net:[1]"}, Boot: boot, Profile: "p",
+			Parameters: []advisor.DriftParameter{{Future: facts.Future{Key: "net.core.somaxconn", Running: value, Next: &value, From: "f", Doubt: "d", Default: &value, Drift: facts.Lost}, Wanted: "at least 1", Met: true}},
+			Managers:   managers, Unseen: []string{"u"}, Findings: judged.Findings[:1], Inconclusive: judged.Inconclusive[:1]})},
+		"facts": {parseJSON(t, printed(t, []int{exitOK}, "facts", "--facts", file, "--behind-nat")),
+			text(facts.Snapshot{Schema: facts.SchemaVersion, Version: "v", Kernel: sysctl.Release{Major: 6, Minor: 12}, Sysctls: map[sysctl.Key]facts.Reading{}, Boot: boot, Managers: managers,
+				Asked: []facts.Assignment{{Key: "net.core.somaxconn", Value: value, File: "/f", Line: 1, Column: 1, EndColumn: 2, Text: "x", Lenient: true, Loses: "l", LosesTo: &place, Malformed: "m", Unmatched: true, NoFile: true, Container: true}},
+				NAT:   []facts.NATEvidence{}})},
 		"plan":   {parseJSON(t, printed(t, []int{exitOK}, "plan", "--facts", file, "--profile", cookieless(t), "--format", "json"))},
 		"report": {parseJSON(t, printed(t, []int{exitFindings}, "check", "--facts", file, "--profile", "highconn", "--format", "json"))},
 		"result": {
@@ -478,6 +537,7 @@ func TestSchemasListTheWordsOfTheSource(t *testing.T) {
 		{"facts", "$defs cause enum", constants(t, "../../sysctl", "Cause")},
 		{"facts", "properties gaps propertyNames enum", constants(t, "../../advisor/facts", "Part")},
 		{"plan", "$defs step properties acts enum", constants(t, "../../sysctl", "Acts")},
+		{"drift", "$defs parameter properties drift enum", constants(t, "../../advisor/facts", "Drift")},
 		{"history", "$defs transaction_state enum", constants(t, "../../sysctl/change", "State")},
 		{"result", "$defs drop_in properties outcome enum", constants(t, "../../sysctl/change", "FileOutcome")},
 		{"result", "properties state enum", []string{string(change.Applied), string(change.RolledBack), string(change.Undone), string(change.UndoFailed), change.Unchanged}},
