@@ -9,6 +9,7 @@ import (
 
 	"github.com/tcptune/tcptune/advisor"
 	"github.com/tcptune/tcptune/advisor/printable"
+	"github.com/tcptune/tcptune/advisor/regular"
 	"github.com/tcptune/tcptune/advisor/settings"
 	"github.com/tcptune/tcptune/rules"
 )
@@ -28,7 +29,7 @@ func (r Result) Source(name string) (path string, content []byte, err error) {
 	if name == StandardInput {
 		return path, judged.content, nil
 	}
-	file, err := open(path)
+	file, _, err := regular.Open(path)
 	if err != nil {
 		return "", nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -10,8 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/tcptune/tcptune/advisor/regular"
 	"github.com/tcptune/tcptune/advisor/settings"
 	"github.com/tcptune/tcptune/profiles"
 	"github.com/tcptune/tcptune/sysctl/conf"
@@ -166,7 +165,7 @@ func read(path string, asked bool) File { return readAs(path, path, asked) }
 
 // readAs reads a file as if it had another name.
 func readAs(name, path string, asked bool) File {
-	file, err := open(path)
+	file, _, err := regular.Open(path)
 	if err != nil {
 		return File{Name: path, Err: err, Asked: asked}
 	}
@@ -174,20 +173,6 @@ func readAs(name, path string, asked bool) File {
 	f := readAll(name, file)
 	f.Asked = asked
 	return f
-}
-
-// open opens a regular file.
-func open(path string) (*os.File, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, err
-	}
-	file := os.NewFile(uintptr(fd), path)
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		file.Close()
-		return nil, errors.Join(err, errors.New("is no regular file"))
-	}
-	return file, nil
 }
 
 func readAll(name string, r io.Reader) File {

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/regular"
 	"github.com/tcptune/tcptune/sysctl"
 )
 
@@ -67,26 +68,6 @@ const (
 // resolve is a path's file on this host, links followed inside the root.
 func (f *finder) resolve(path string) (string, error) { return securejoin.SecureJoin(f.root, path) }
 
-// open opens a regular file of this host, never waiting for somebody to write to
-// a pipe.
-func open(real string) (*os.File, fs.FileInfo, error) {
-	file, err := os.OpenFile(real, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errNotRegular
-	}
-	if err != nil {
-		file.Close()
-		return nil, nil, err
-	}
-	return file, info, nil
-}
-
-var errNotRegular = errors.New("is no regular file")
-
 // read is a file's text; there is none if the file does not exist or, which is
 // recorded, cannot be read.
 func (f *finder) read(path string) (string, bool) {
@@ -99,7 +80,7 @@ func (f *finder) readWithMode(path string) (string, fs.FileMode, bool) {
 	var info fs.FileInfo
 	real, err := f.resolve(path)
 	if err == nil {
-		file, info, err = open(real)
+		file, info, err = regular.Open(real)
 	}
 	if err == nil {
 		defer file.Close()
@@ -230,7 +211,7 @@ func (f *finder) findProcesses() {
 		if err != nil {
 			continue
 		}
-		comm, _, err := open(path.Join(real, name, "comm"))
+		comm, _, err := regular.Open(path.Join(real, name, "comm"))
 		if err != nil {
 			continue // it has ended
 		}
