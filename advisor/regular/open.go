@@ -13,11 +13,12 @@ import (
 // ErrNot is the error of what is there and is no regular file.
 var ErrNot = errors.New("is no regular file")
 
-// Open opens a regular file for reading, and never waits. Links are followed.
+// Open opens a regular file for reading, and never waits. Links are followed. Its
+// errors do not name the path.
 func Open(path string) (*os.File, fs.FileInfo, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, nil, err
+	if at := (*fs.PathError)(nil); errors.As(err, &at) {
+		return nil, nil, at.Err
 	}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
