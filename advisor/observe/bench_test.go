@@ -2,8 +2,8 @@ package observe
 
 import (
 	"context"
+	"fmt"
 	"os"
-	"os/exec"
 	"runtime"
 	"slices"
 	"syscall"
@@ -12,54 +12,114 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/tcptune/tcptune/advisor/observe/sockdiag"
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/observe/crowd"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
+	"github.com/tcptune/tcptune/sysctl"
 	"github.com/tcptune/tcptune/sysctl/sysctltest"
 )
 
-// BenchmarkCount counts 100,000 TIME-WAIT sockets in a namespace of its own and
-// reports the CPU time against that of ss(8), which prints them, in the same run.
-func BenchmarkCount(b *testing.B) {
-	// The thread stays in its namespace and ends with the goroutine.
-	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		sysctltest.RequireKernel(b, "cannot make a network namespace: "+err.Error())
-	}
-	if err := sysctltest.LoopbackUp(); err != nil {
-		b.Fatal(err)
-	}
-	for file, value := range map[string]string{"tcp_max_tw_buckets": "200000", "tcp_tw_reuse": "0"} {
-		if err := os.WriteFile("/proc/sys/net/ipv4/"+file, []byte(value), 0); err != nil {
-			b.Fatal(err)
-		}
-	}
-	const sockets = 100_000
-	fillTimeWait(b, sockets)
-	counted := int64(0)
-	count := func() {
-		t := newTally()
-		if err := sockdiag.Dump(context.Background(), t.add); err != nil {
-			b.Fatal(err)
-		}
-		counted = t.result("").IPv4.Of(tcpstate.TimeWait)
-	}
-	for b.Loop() {
-		count()
-	}
-	if counted < sockets*9/10 {
-		b.Fatalf("counted %d of %d sockets", counted, sockets)
-	}
-	var ours, theirs []time.Duration
-	for range 7 {
-		ours = append(ours, cpu(unix.RUSAGE_SELF, count))
-		theirs = append(theirs, cpu(unix.RUSAGE_CHILDREN, func() {
-			if err := exec.Command("ss", "-tan").Run(); err != nil {
-				sysctltest.RequireKernel(b, "ss of iproute2 is needed: "+err.Error())
+// BenchmarkErrorUnderChurn prints by how many sockets each way to count is off,
+// at most, on 100,000 sockets that stay while 2,000 connections a second come and
+// go beside them.
+func BenchmarkErrorUnderChurn(b *testing.B) {
+	const sockets, churn, rounds = 100_000, 2000, 15
+	// A thread that was moved is not used again: it ends with its goroutine.
+	done := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		done <- func() error {
+			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+				return err
 			}
-		}))
+			if err := sysctltest.LoopbackUp(); err != nil {
+				return err
+			}
+			mix := crowd.BusyServer(sockets)
+			mix.TimeWait = 0
+			people, err := crowd.Fill(mix)
+			if err != nil {
+				return err
+			}
+			defer people.Close()
+			ways := []struct {
+				name   string
+				rounds int
+				alter  func(*facts.Snapshot, *census)
+			}{
+				{string(facts.ByArithmetic), rounds, func(*facts.Snapshot, *census) {}},
+				{string(facts.ByDump), rounds, func(s *facts.Snapshot, _ *census) { s.Kernel = sysctl.Release{Major: 4} }},
+				{string(facts.ByProcNet), 2, func(_ *facts.Snapshot, c *census) {
+					c.dump = nil
+				}},
+			}
+			still := map[string]int64{}
+			for _, phase := range []string{"still", "churn"} {
+				for _, way := range ways {
+					worst, longest := int64(0), time.Duration(0)
+					for range way.rounds {
+						began := time.Now()
+						so, err := countOnce(way.alter)
+						if err != nil {
+							return err
+						}
+						longest = max(longest, time.Since(began))
+						off := int64(0)
+						for _, info := range tcpstate.All() {
+							if info.State == tcpstate.TimeWait || info.State == tcpstate.Listen {
+								continue
+							}
+							n := so.Of(info.State)
+							if phase == "still" {
+								still[info.Word] = n
+							}
+							off += max(n-still[info.Word], still[info.Word]-n)
+						}
+						worst = max(worst, off)
+					}
+					if phase == "churn" {
+						fmt.Printf("%20s: off by %d of %d at most, %v at most\n", way.name, worst, sockets, longest.Round(time.Millisecond))
+					}
+				}
+				if phase == "still" {
+					if err := people.Churn(churn); err != nil {
+						return err
+					}
+					time.Sleep(time.Second)
+				}
+			}
+			return nil
+		}()
+	}()
+	if err := <-done; err != nil {
+		sysctltest.RequireKernel(b, err.Error())
 	}
-	b.ReportMetric(float64(median(theirs))/float64(median(ours)), "ss/ours")
-	b.ReportMetric(float64(counted), "sockets")
+}
+
+func countOnce(alter func(*facts.Snapshot, *census)) (*facts.Sockets, error) {
+	release, err := sysctl.RunningRelease()
+	if err != nil {
+		return nil, err
+	}
+	proc, err := threadFS()
+	if err != nil {
+		return nil, err
+	}
+	s := &facts.Snapshot{Kernel: release, Gaps: map[facts.Part]facts.Gap{}}
+	c := newCensus(s, DefaultSampleAbove)
+	alter(s, c)
+	sockstat(s, proc)
+	err = c.take(context.Background(), func(ctx context.Context) error {
+		if c.dump == nil {
+			return os.ErrPermission
+		}
+		_, err := c.states(ctx)
+		return err
+	})
+	if err == nil && s.Sockets == nil {
+		err = fmt.Errorf("sockets were not counted: %v", s.Gaps)
+	}
+	return s.Sockets, err
 }
 
 // cpu is the processor time, user and system, that something takes.
@@ -74,38 +134,4 @@ func cpu(who int, do func()) time.Duration {
 func median(d []time.Duration) time.Duration {
 	slices.Sort(d)
 	return d[len(d)/2]
-}
-
-// fillTimeWait makes connections over many loopback addresses and closes them
-// at once, the client first.
-func fillTimeWait(b *testing.B, n int) {
-	listener := tcpSocket(b)
-	defer unix.Close(listener)
-	if err := unix.Bind(listener, &unix.SockaddrInet4{Port: 8080}); err != nil {
-		b.Fatal(err)
-	}
-	if err := unix.Listen(listener, 16); err != nil {
-		b.Fatal(err)
-	}
-	for i := range n {
-		client := tcpSocket(b)
-		to := &unix.SockaddrInet4{Port: 8080, Addr: [4]byte{127, 0, 1, byte(i % 16)}}
-		if err := unix.Connect(client, to); err != nil {
-			b.Fatal(err)
-		}
-		server, _, err := unix.Accept(listener)
-		if err != nil {
-			b.Fatal(err)
-		}
-		unix.Close(client)
-		unix.Close(server)
-	}
-}
-
-func tcpSocket(b *testing.B) int {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return fd
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/sysctl"
+	"github.com/tcptune/tcptune/sysctl/netns"
 )
 
 // A watch reads the kernel's counters once, or twice with a pause between.
@@ -37,12 +38,17 @@ func startWatch(proc procfs.FS) *watch {
 	return &watch{proc: proc, first: read(proc), began: time.Now()}
 }
 
-// wait lets the interval pass. It ends early, with an error, if ctx does.
+// wait lets the interval pass.
 func (w *watch) wait(ctx context.Context, interval time.Duration) error {
+	w.window = interval > 0
+	return pause(ctx, interval)
+}
+
+// pause ends early, with an error, if ctx does.
+func pause(ctx context.Context, interval time.Duration) error {
 	if interval <= 0 {
 		return ctx.Err()
 	}
-	w.window = true
 	timer := time.NewTimer(interval)
 	defer timer.Stop()
 	select {
@@ -75,8 +81,8 @@ func (w *watch) finish(s *facts.Snapshot) {
 
 func read(proc procfs.FS) sample {
 	r := sample{map[string]facts.Counters{}, map[facts.Part]facts.Gap{}}
-	r.table("/proc/self/net/netstat", facts.PartNetstat)
-	r.table("/proc/self/net/snmp", facts.PartSNMP)
+	r.table(netns.ThreadDir()+"/net/netstat", facts.PartNetstat)
+	r.table(netns.ThreadDir()+"/net/snmp", facts.PartSNMP)
 	r.conntrack(proc)
 	r.softnet(proc)
 	return r

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/google/nftables"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/sysctl"
+	"github.com/tcptune/tcptune/sysctl/netns"
 )
 
 // OperatorSaysNAT is the evidence of an operator who knows that clients come
@@ -53,7 +55,8 @@ func nat(s *facts.Snapshot, operatorSaysSo bool) {
 // legacyTables looks whether iptables-legacy registered a nat table; that says
 // nothing of rules in it.
 func legacyTables(seen func(kind, where, format string, args ...any)) error {
-	for _, path := range []string{"/proc/self/net/ip_tables_names", "/proc/self/net/ip6_tables_names"} {
+	for _, name := range []string{"ip_tables_names", "ip6_tables_names"} {
+		path := filepath.Join(netns.ThreadDir(), "net", name)
 		text, err := os.ReadFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -1,7 +1,8 @@
 // Package observe looks at a host and fills a [facts.Snapshot]. What it cannot
 // see it says; only where nothing at all can be read does it fail.
 //
-// Everything under /proc is that of the calling process: one network namespace.
+// What belongs to a network namespace is read below /proc/thread-self and over
+// sockets of the calling thread, so that a look can be taken inside any.
 package observe
 
 import (
@@ -21,6 +22,7 @@ import (
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/sysctl"
 	"github.com/tcptune/tcptune/sysctl/conf"
+	"github.com/tcptune/tcptune/sysctl/netns"
 )
 
 // Options say how to look.
@@ -30,47 +32,163 @@ type Options struct {
 	// BehindNAT is the operator's word that clients come through address
 	// translation.
 	BehindNAT bool
+	// Namespace is the network namespace to look into; nil for that of the calling
+	// thread.
+	Namespace *netns.Namespace
+	// SampleAbove is the number of sockets above which destinations are estimated
+	// from a sample; 0 for [DefaultSampleAbove].
+	SampleAbove int64
 	// Version is recorded as the program that wrote the snapshot.
 	Version string
 }
 
 // Host looks at the machine it runs on, in the network namespace of the calling
-// process. It fails if the kernel's release or the parameters cannot be read at
-// all, or if ctx ends.
-func Host(ctx context.Context, o Options) (*facts.Snapshot, error) {
+// thread or that of the options. It fails if the kernel's release or the
+// parameters cannot be read at all, if the namespace cannot be entered, or if
+// ctx ends.
+func Host(ctx context.Context, o Options) (s *facts.Snapshot, err error) {
+	l, err := newLook(o)
+	if err != nil {
+		return nil, err
+	}
+	return s, l.enter(func() error {
+		watch, err := begin()
+		if err != nil {
+			return err
+		}
+		if err := watch.wait(ctx, o.Interval); err != nil {
+			return err
+		}
+		s, err = l.whole(ctx, watch)
+		return err
+	})
+}
+
+// A look is what all snapshots of one host have in common.
+type look struct {
+	Options
+	release sysctl.Release
+	tree    *sysctl.Tree // shows the namespace of whichever thread reads
+	// without are the parameters that this kernel has in no namespace, as far as
+	// that is known.
+	without map[sysctl.Key]facts.Reading
+}
+
+func newLook(o Options) (*look, error) {
 	release, err := sysctl.RunningRelease()
 	if err != nil {
 		return nil, err
 	}
 	tree, err := sysctl.Open(sysctl.DefaultRoot, release)
+	return &look{Options: o, release: release, tree: tree}, err
+}
+
+// enter calls f in the namespace to look into.
+func (l *look) enter(f func() error) error {
+	if l.Namespace == nil {
+		return f()
+	}
+	return l.Namespace.Do(f)
+}
+
+// whole is a snapshot of the calling thread's namespace and of the host below.
+func (l *look) whole(ctx context.Context, began *begun) (*facts.Snapshot, error) {
+	s, err := l.inside(ctx, began)
 	if err != nil {
 		return nil, err
 	}
+	return s, l.below(s)
+}
+
+// below adds what is the host's: its size, and what sets its parameters.
+func (l *look) below(s *facts.Snapshot) error {
 	proc, err := procfs.NewFS("/proc")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	s := &facts.Snapshot{Schema: facts.SchemaVersion, Version: o.Version, Kernel: release, Gaps: map[facts.Part]facts.Gap{}}
-	s.Namespace.Initial = !tree.IsChild()
-	s.Namespace.ID, _ = os.Readlink("/proc/self/ns/net")
-
-	watch := startWatch(proc)
-	if err := watch.wait(ctx, o.Interval); err != nil {
-		return nil, err
-	}
-	watch.finish(s)
 	host(s, proc)
-	parameters(s, tree)
+	if l.Namespace != nil && !s.Namespace.Initial {
+		return nil // the files that are read at boot here are not for there
+	}
 	system, inUse := atBoot()
 	files(s, system, inUse)
 	otherManagers(s)
-	sockstat(s, proc)
-	if err := sockets(ctx, s); err != nil {
+	return nil
+}
+
+// inside is a snapshot of what belongs to the calling thread's namespace.
+func (l *look) inside(ctx context.Context, began *begun) (*facts.Snapshot, error) {
+	s := &facts.Snapshot{Schema: facts.SchemaVersion, Version: l.Version, Kernel: l.release, Gaps: map[facts.Part]facts.Gap{}}
+	here, err := netns.Here()
+	if err != nil {
 		return nil, err
 	}
-	nat(s, o.BehindNAT)
+	s.Namespace = facts.Namespace{Initial: !l.tree.IsChild(), ID: here.ID.String()}
+	if l.Namespace != nil {
+		s.Namespace.Name = l.Namespace.String()
+	}
+	if err := began.end(s); err != nil {
+		return nil, err
+	}
+	parameters(s, l.tree, l.without)
+	if err := sockets(ctx, s, l.SampleAbove); err != nil {
+		return nil, err
+	}
+	nat(s, l.BehindNAT)
 	return s, nil
 }
+
+// bare is a snapshot that tells only where it was taken.
+func (l *look) bare() (*facts.Snapshot, error) {
+	here, err := netns.Here()
+	if err != nil {
+		return nil, err
+	}
+	return &facts.Snapshot{Schema: facts.SchemaVersion, Version: l.Version, Kernel: l.release, Sysctls: map[sysctl.Key]facts.Reading{}, Gaps: map[facts.Part]facts.Gap{},
+		Namespace: facts.Namespace{Initial: !l.tree.IsChild(), ID: here.ID.String()}}, nil
+}
+
+// A begun look has taken the first sample of what may grow.
+type begun struct {
+	*watch
+	timeWait int64
+}
+
+func begin() (*begun, error) {
+	proc, err := threadFS()
+	if err != nil {
+		return nil, err
+	}
+	return &begun{startWatch(proc), timeWait(proc)}, nil
+}
+
+// end takes the second sample, if there is a window.
+func (b *begun) end(s *facts.Snapshot) (err error) {
+	if b.proc, err = threadFS(); err != nil { // the thread may be another one
+		return err
+	}
+	b.finish(s)
+	sockstat(s, b.proc)
+	if s.Window != nil && s.Sockstat != nil {
+		s.Window.TimeWaitGrowth = s.Sockstat.TimeWait - b.timeWait
+	}
+	return nil
+}
+
+// timeWait is how many sockets are in TIME-WAIT; 0 if that cannot be read, and
+// then it cannot be read at the end either.
+func timeWait(proc procfs.FS) int64 {
+	var s facts.Snapshot
+	s.Gaps = map[facts.Part]facts.Gap{}
+	sockstat(&s, proc)
+	if s.Sockstat == nil {
+		return 0
+	}
+	return s.Sockstat.TimeWait
+}
+
+// threadFS is the calling thread's view: net below it is its namespace's.
+func threadFS() (procfs.FS, error) { return procfs.NewFS(netns.ThreadDir()) }
 
 func host(s *facts.Snapshot, proc procfs.FS) {
 	s.Host.PageSize, s.Host.CPUs = int64(os.Getpagesize()), runtime.NumCPU()
@@ -84,16 +202,34 @@ func host(s *facts.Snapshot, proc procfs.FS) {
 
 // parameters reads the catalogue's keys, one by one: a walk over the tree would
 // read files with side effects.
-func parameters(s *facts.Snapshot, tree *sysctl.Tree) {
+func parameters(s *facts.Snapshot, tree *sysctl.Tree, without map[sysctl.Key]facts.Reading) {
 	s.Sysctls = map[sysctl.Key]facts.Reading{}
 	for _, p := range sysctl.Catalogue() {
-		value, err := tree.Get(p.Key)
-		reading := facts.Reading{Value: value}
-		if err != nil {
-			reading.Absent, reading.Detail = sysctl.CauseOf(err), detailOf(err)
+		r, known := without[p.Key]
+		if !known {
+			r = reading(tree, p.Key)
 		}
-		s.Sysctls[p.Key] = reading
+		s.Sysctls[p.Key] = r
 	}
+}
+
+// absentFrom are the parameters that the kernel of a snapshot does not have.
+func absentFrom(s *facts.Snapshot) map[sysctl.Key]facts.Reading {
+	without := map[sysctl.Key]facts.Reading{}
+	for key, r := range s.Sysctls {
+		if r.Absent.Definitive() {
+			without[key] = r
+		}
+	}
+	return without
+}
+
+func reading(tree *sysctl.Tree, key sysctl.Key) facts.Reading {
+	value, err := tree.Get(key)
+	if err != nil {
+		return facts.Reading{Value: value, Absent: sysctl.CauseOf(err), Detail: detailOf(err)}
+	}
+	return facts.Reading{Value: value}
 }
 
 // detailOf is what an error says beyond its cause.
@@ -120,7 +256,7 @@ func Boot(system conf.System) (*facts.Snapshot, error) {
 		return nil, err
 	}
 	s := &facts.Snapshot{Schema: facts.SchemaVersion, Kernel: release, Gaps: map[facts.Part]facts.Gap{}}
-	parameters(s, tree)
+	parameters(s, tree, nil)
 	files(s, system, conf.InUse{Loader: system.Loader})
 	return s, nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/tcptune/tcptune/advisor/observe/sockdiag"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
+	"github.com/tcptune/tcptune/sysctl/netns"
 )
 
 // readProcNetTCP visits the sockets that /proc/net/tcp and tcp6 list. While
@@ -27,7 +28,7 @@ func readProcNetTCP(ctx context.Context, visit func(*sockdiag.Socket)) error {
 	for _, table := range []struct {
 		path   string
 		family uint8
-	}{{"/proc/self/net/tcp", unix.AF_INET}, {"/proc/self/net/tcp6", unix.AF_INET6}} {
+	}{{netns.ThreadDir() + "/net/tcp", unix.AF_INET}, {netns.ThreadDir() + "/net/tcp6", unix.AF_INET6}} {
 		file, err := os.Open(table.path)
 		if table.family == unix.AF_INET6 && errors.Is(err, fs.ErrNotExist) {
 			continue // IPv6 is switched off

@@ -4,156 +4,267 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"net/netip"
-	"slices"
-
-	"golang.org/x/sys/unix"
+	"math"
 
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/observe/sockdiag"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
+	"github.com/tcptune/tcptune/sysctl"
+	"github.com/tcptune/tcptune/sysctl/netns"
 )
-
-// sockets counts the namespace's sockets, over sock_diag or, if the kernel or a
-// sandbox refuses that, from /proc/net/tcp. It fails only if ctx ends.
-func sockets(ctx context.Context, s *facts.Snapshot) error {
-	return countSockets(ctx, s, sockdiag.Dump, readProcNetTCP)
-}
 
 // A walk visits every socket. The Socket is reused for the next one.
 type walk func(ctx context.Context, visit func(*sockdiag.Socket)) error
 
-func countSockets(ctx context.Context, s *facts.Snapshot, dump, fallback walk) error {
-	count := newTally()
-	err := dump(ctx, count.add)
+// A dump visits the sockets asked for, likewise.
+type dump func(ctx context.Context, q sockdiag.Query, visit func(*sockdiag.Socket)) error
+
+// A census counts the sockets of a namespace by fetching as few of them as what
+// is asked allows.
+type census struct {
+	snapshot    *facts.Snapshot
+	dump        dump
+	fallback    walk // where dump is refused
+	ephemeral   portRange
+	sampleAbove int64
+	count       *tally
+}
+
+func newCensus(s *facts.Snapshot, sampleAbove int64) *census {
+	c := &census{snapshot: s, dump: sockdiag.Dump, fallback: readProcNetTCP, sampleAbove: sampleAbove}
+	if bounds, err := s.Sysctls["net.ipv4.ip_local_port_range"].Value.Ints(); err == nil && len(bounds) == 2 &&
+		0 < bounds[0] && bounds[0] <= bounds[1] && bounds[1] <= math.MaxUint16 {
+		c.ephemeral = portRange{uint16(bounds[0]), uint16(bounds[1])}
+	}
+	return c
+}
+
+// sockets counts what a judgement needs.
+func sockets(ctx context.Context, s *facts.Snapshot, sampleAbove int64) error {
+	c := newCensus(s, cmp.Or(sampleAbove, DefaultSampleAbove))
+	if err := c.take(ctx, c.everything); err != nil {
+		return err
+	}
+	c.nameOwnersOfMany()
+	return nil
+}
+
+const (
+	dumped      = sockdiag.AllStates &^ (1<<tcpstate.Established | 1<<tcpstate.TimeWait)
+	computed    = sockdiag.AllStates &^ dumped
+	unconnected = sockdiag.States(1<<tcpstate.Listen | 1<<tcpstate.SynRecv)
+	ending      = sockdiag.States(1<<tcpstate.CloseWait | 1<<tcpstate.LastAck | 1<<tcpstate.FinWait1 | 1<<tcpstate.FinWait2 | 1<<tcpstate.Closing)
+)
+
+// take does one of the censuses below, over sock_diag or, if the kernel or a
+// sandbox refuses that, from /proc/net/tcp. It fails only if ctx ends.
+func (c *census) take(ctx context.Context, overSockDiag func(context.Context) error) error {
+	c.count = newTally(c.ephemeral)
+	err := overSockDiag(ctx)
 	if err == nil {
-		s.Sockets = count.result("sock_diag")
 		return nil
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	count = newTally()
-	if errFallback := fallback(ctx, count.add); errFallback != nil {
+	c.snapshot.Sockets = nil
+	c.count = newTally(c.ephemeral)
+	if errFallback := c.fallback(ctx, c.count.add); errFallback != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		s.Gaps[facts.PartSockets] = gap(errors.Join(err, errFallback))
+		c.snapshot.Gaps[facts.PartSockets] = gap(errors.Join(err, errFallback))
 		return nil
 	}
-	s.Sockets = count.result("/proc/net/tcp")
-	s.Sockets.Approximate = true
+	c.snapshot.Sockets = c.count.result(facts.ByProcNet)
+	c.snapshot.Sockets.Approximate = true
 	return nil
 }
 
-const (
-	// spreadSize bounds the destinations that are told apart.
-	spreadSize = 4096
-	// spreadTop is how many of them a snapshot keeps.
-	spreadTop = 20
-)
-
-// A tally sums up sockets one at a time; of each family listeners must come
-// first. Its size depends on the number of listeners and of addresses, not of
-// sockets.
-type tally struct {
-	perState        [2][tcpstate.NewSynRecv + 1]int64
-	orphans         int64
-	finWait2Orphans int64
-	unaccepted      int64
-	listeners       []facts.Listener
-	local           []netip.AddrPort // of the listeners, in their order
-	listening       [1 << 16]bool
-	synRecv         map[netip.AddrPort]int64
-	outbound        *spread
-	synSent         *spread
-}
-
-func newTally() *tally {
-	return &tally{listeners: []facts.Listener{}, synRecv: map[netip.AddrPort]int64{}, outbound: newSpread(spreadSize), synSent: newSpread(spreadSize)}
-}
-
-func (t *tally) add(s *sockdiag.Socket) {
-	if int(s.State) >= len(t.perState[0]) {
-		return
+// everything counts states, queues and destinations, as far as a judgement needs
+// them: destinations are counted one by one only if a sample says that the ports
+// towards one of them may be running out.
+func (c *census) everything(ctx context.Context) error {
+	arithmetic, err := c.states(ctx)
+	if err != nil {
+		return err
 	}
-	family := 0
-	if s.Family == unix.AF_INET6 {
-		family = 1
+	if !arithmetic {
+		return nil // all sockets were dumped, and with them the destinations
 	}
-	t.perState[family][s.State]++
-	mini := s.Timer == sockdiag.TimerTimeWait
-	switch s.State {
-	case tcpstate.Listen:
-		t.listeners = append(t.listeners, facts.Listener{Address: s.Local.Addr().Unmap().String(), Port: int(s.Local.Port()),
-			Queue: int64(s.ReceiveQueue), Limit: int64(s.SendQueue)})
-		t.local = append(t.local, s.Local)
-		t.listening[s.Local.Port()] = true
-		return
-	case tcpstate.SynRecv:
-		t.synRecv[s.Local]++
-	case tcpstate.CloseWait:
-		if s.Inode == 0 {
-			t.unaccepted++
+	connected := c.count.count(tcpstate.Established) + c.snapshot.Sockets.Of(tcpstate.TimeWait)
+	if connected > 2*screenSize && c.ephemeral != (portRange{}) {
+		screen, err := c.sample(ctx, screenSize)
+		if err != nil {
+			return err
 		}
-	case tcpstate.FinWait1, tcpstate.FinWait2, tcpstate.Closing, tcpstate.LastAck:
-		if s.Inode == 0 {
-			if !mini {
-				t.orphans++
+		if !screen.mayHold(float64(c.ephemeral.last-c.ephemeral.first+1) / 2) {
+			c.snapshot.Sockets.Outbound = screen.result()
+			return nil
+		}
+	}
+	return c.restOfDestinations(ctx, connected)
+}
+
+// restOfDestinations adds the destinations of the sockets whose states are not
+// dumped otherwise.
+func (c *census) restOfDestinations(ctx context.Context, connected int64) error {
+	if connected > max(c.sampleAbove, sampleSize) && c.ephemeral != (portRange{}) {
+		return c.sampledDestinations(ctx)
+	}
+	if err := c.dump(ctx, c.outbound(computed), c.count.addDestination); err != nil {
+		return err
+	}
+	c.snapshot.Sockets.Outbound = c.count.outbound.result(spreadTop)
+	return nil
+}
+
+// outbound asks for sockets whose local port is one that the kernel chooses: what
+// came in never leaves the kernel. Listeners in the range are sorted out later.
+func (c *census) outbound(states sockdiag.States) sockdiag.Query {
+	if c.ephemeral == (portRange{}) {
+		return sockdiag.Query{States: states}
+	}
+	return sockdiag.Query{States: states, LocalPorts: []sockdiag.Ports{{First: c.ephemeral.first, Last: c.ephemeral.last}}}
+}
+
+// states counts sockets by state and half-open connections by listener, and
+// tells whether ESTABLISHED and TIME-WAIT were computed, not dumped.
+func (c *census) states(ctx context.Context) (arithmetic bool, err error) {
+	if c.canCompute() {
+		if err := c.dump(ctx, sockdiag.Query{States: dumped}, c.count.add); err != nil {
+			return false, err
+		}
+		if timeWait, ok := c.count.complete(c.snapshot.Sockstat); ok && c.plausible() {
+			so := c.count.result(facts.ByArithmetic)
+			if timeWait > 0 {
+				word := tcpstate.TimeWait.Info().Word
+				so.EitherFamily = facts.StateCounts{word: timeWait}
+				delete(so.IPv4, word)
+				delete(so.IPv6, word)
 			}
-			if s.State == tcpstate.FinWait2 {
-				t.finWait2Orphans++
-			}
+			c.snapshot.Sockets = so
+			return true, nil
 		}
+		c.count = newTally(c.ephemeral)
 	}
-	if t.listening[s.Local.Port()] || s.State == tcpstate.SynRecv {
-		return // the server's side
+	if err := c.dump(ctx, sockdiag.Query{States: sockdiag.AllStates}, c.count.add); err != nil {
+		return false, err
 	}
-	t.outbound.add(destination{s.Local.Addr(), s.Remote}, s.State == tcpstate.TimeWait)
-	if s.State == tcpstate.SynSent {
-		t.synSent.add(destination{remote: s.Remote}, false)
-	}
+	c.snapshot.Sockets = c.count.result(facts.ByDump)
+	return false, nil
 }
 
-func (t *tally) result(source string) *facts.Sockets {
-	counts := [2]facts.StateCounts{{}, {}}
-	for family := range counts {
-		for _, info := range tcpstate.All() {
-			counts[family][info.Word] = t.perState[family][info.State]
-		}
+// canCompute: since Linux 4.11 sockstat counts tw by namespace (net/ipv4/proc.c,
+// sockstat_seq_show).
+func (c *census) canCompute() bool {
+	return c.snapshot.Sockstat != nil && !c.snapshot.Kernel.Before(sysctl.Release{Major: 4, Minor: 11})
+}
+
+// plausible compares what was computed with another counter of the kernel's:
+// CurrEstab is ESTABLISHED, since Linux 6.10 and in stable kernels since with
+// CLOSE-WAIT (include/net/tcp.h, tcp_set_state). Between the two readings
+// connections come and go.
+func (c *census) plausible() bool {
+	counter, known := c.snapshot.Counters["Tcp"]["CurrEstab"]
+	established := c.count.count(tcpstate.Established)
+	near := func(n int64) bool {
+		distance := n - counter
+		return max(distance, -distance) <= 200+n/20
 	}
-	t.attributeSynRecv()
-	slices.SortStableFunc(t.listeners, func(a, b facts.Listener) int {
-		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Address, b.Address))
+	return !known || near(established) || near(established+c.count.count(tcpstate.CloseWait))
+}
+
+// queues counts listeners and nothing else; the kernel walks no table of
+// connections for that.
+func (c *census) queues(ctx context.Context) error {
+	if err := c.listeners(ctx); err != nil {
+		return err
+	}
+	c.count.nameUnits()
+	c.snapshot.Sockets = c.count.result(facts.ByDump)
+	return nil
+}
+
+func (c *census) listeners(ctx context.Context) error {
+	return c.dump(ctx, sockdiag.Query{States: sockdiag.Of(tcpstate.Listen)}, c.count.add)
+}
+
+// destinations counts by destination and nothing else.
+func (c *census) destinations(ctx context.Context) error {
+	if err := c.listeners(ctx); err != nil {
+		return err
+	}
+	c.snapshot.Sockets = c.count.result(facts.ByDump)
+	if c.canCompute() && c.ephemeral != (portRange{}) && c.connected() > max(c.sampleAbove, sampleSize) {
+		return c.sampledDestinations(ctx)
+	}
+	if err := c.dump(ctx, c.outbound(sockdiag.AllStates&^unconnected), c.count.addDestination); err != nil {
+		return err
+	}
+	c.snapshot.Sockets = c.count.result(facts.ByDump)
+	return nil
+}
+
+// ends counts sockets that only their program can end, or could have, by owner.
+func (c *census) ends(ctx context.Context) error {
+	if err := c.dump(ctx, sockdiag.Query{States: ending}, c.count.add); err != nil {
+		return err
+	}
+	c.snapshot.Sockets = c.count.result(facts.ByDump)
+	return nil
+}
+
+// Sockets looks at the sockets of the calling thread's namespace, or that of the
+// options, broken down one way, and at the parameters that the answer needs. It
+// fails as [Host] does.
+func Sockets(ctx context.Context, o Options, by facts.Breakdown) (s *facts.Snapshot, err error) {
+	l, err := newLook(o)
+	if err != nil {
+		return nil, err
+	}
+	return s, l.enter(func() (err error) {
+		s, err = l.brokenDown(ctx, by)
+		return err
 	})
-	return &facts.Sockets{
-		Source: source, IPv4: counts[0], IPv6: counts[1],
-		Orphans: t.orphans, FinWait2Orphans: t.finWait2Orphans, CloseWaitUnaccepted: t.unaccepted,
-		Listeners: t.listeners,
-		Outbound:  t.outbound.result(spreadTop), SynSent: t.synSent.result(spreadTop),
-	}
 }
 
-// attributeSynRecv gives half-open connections to the listener that is bound to
-// their address, or else to one that is bound to all addresses. Of several
-// listeners on the same address (SO_REUSEPORT) the first gets all.
-func (t *tally) attributeSynRecv() {
-	// The zero address stands for all addresses, of either family.
-	first := make(map[netip.AddrPort]int, len(t.local))
-	for i, listener := range slices.Backward(t.local) {
-		address := listener.Addr().Unmap()
-		if address.IsUnspecified() {
-			address = netip.Addr{}
-		}
-		first[netip.AddrPortFrom(address, listener.Port())] = i
+func (l *look) brokenDown(ctx context.Context, by facts.Breakdown) (*facts.Snapshot, error) {
+	s, err := l.bare()
+	if err != nil {
+		return nil, err
 	}
-	for local, n := range t.synRecv {
-		i, found := first[netip.AddrPortFrom(local.Addr().Unmap(), local.Port())]
-		if !found {
-			i, found = first[netip.AddrPortFrom(netip.Addr{}, local.Port())]
-		}
-		if found {
-			t.listeners[i].SynRecv += n
-		}
+	needed := map[facts.Breakdown][]sysctl.Key{
+		facts.ByListener:    {"net.core.somaxconn"},
+		facts.ByDestination: {"net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_timestamps"},
+	}[by]
+	for _, key := range needed {
+		s.Sysctls[key] = reading(l.tree, key)
 	}
+	proc, err := threadFS()
+	if err != nil {
+		return nil, err
+	}
+	c := newCensus(s, cmp.Or(l.SampleAbove, DefaultSampleAbove))
+	switch by {
+	case facts.ByListener:
+		err = c.take(ctx, c.queues)
+	case facts.ByDestination:
+		sockstat(s, proc)
+		err = c.take(ctx, c.destinations)
+	case facts.ByProgram:
+		if err = c.take(ctx, c.ends); err == nil && s.Sockets != nil {
+			s.Sockets.Owners = c.count.owners.attribute(cmp.Or(l.SampleAbove, DefaultDescriptors))
+		}
+	default:
+		counters := sample{map[string]facts.Counters{}, map[facts.Part]facts.Gap{}}
+		counters.table(netns.ThreadDir()+"/net/snmp", facts.PartSNMP)
+		s.Counters = counters.groups
+		sockstat(s, proc)
+		err = c.take(ctx, func(ctx context.Context) error {
+			_, err := c.states(ctx)
+			return err
+		})
+	}
+	return s, err
 }

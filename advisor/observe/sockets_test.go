@@ -31,45 +31,51 @@ func TestSocketsAreCountedAnotherWayWhereThatIsRefused(t *testing.T) {
 			return nil
 		}
 	}
+	answers := func(w walk) dump {
+		return func(ctx context.Context, _ sockdiag.Query, visit func(*sockdiag.Socket)) error { return w(ctx, visit) }
+	}
 	refused := func(ctx context.Context, visit func(*sockdiag.Socket)) error {
 		_ = some(5)(ctx, visit) // is cut off
 		return unix.EPERM
 	}
-	look := func(ctx context.Context, dump, fallback walk) (*facts.Snapshot, error) {
+	look := func(ctx context.Context, dump dump, fallback walk) (*facts.Snapshot, error) {
 		s := &facts.Snapshot{Gaps: map[facts.Part]facts.Gap{}}
-		return s, countSockets(ctx, s, dump, fallback)
+		c := newCensus(s, 0)
+		c.dump, c.fallback = dump, fallback
+		return s, c.take(ctx, c.everything)
 	}
 	for _, c := range []struct {
-		dump, fallback walk
-		source         string
-		sockets        int64
-	}{{some(3), refused, "sock_diag", 3}, {refused, some(4), "/proc/net/tcp", 4}} {
-		s, err := look(context.Background(), c.dump, c.fallback)
+		dump    dump
+		walk    walk
+		source  facts.SocketSource
+		sockets int64
+	}{{answers(some(3)), refused, facts.ByDump, 3}, {answers(refused), some(4), facts.ByProcNet, 4}} {
+		s, err := look(context.Background(), c.dump, c.walk)
 		if err != nil || len(s.Gaps) > 0 {
 			t.Fatal(err, s.Gaps)
 		}
-		if so := s.Sockets; so.Source != c.source || so.Approximate != (c.source != "sock_diag") || so.IPv4.Of(tcpstate.TimeWait) != c.sockets {
-			t.Errorf("counted %d over %s, approximate: %v", so.IPv4.Of(tcpstate.TimeWait), so.Source, so.Approximate)
+		if so := s.Sockets; so.Source != c.source || so.Approximate != (c.source == facts.ByProcNet) || so.Of(tcpstate.TimeWait) != c.sockets {
+			t.Errorf("counted %d over %s, approximate: %v", so.Of(tcpstate.TimeWait), so.Source, so.Approximate)
 		}
 	}
-	s, err := look(context.Background(), refused, refused)
+	s, err := look(context.Background(), answers(refused), refused)
 	if err != nil || s.Sockets != nil || s.Gaps[facts.PartSockets].Cause != sysctl.NotPermitted {
 		t.Errorf("refused both ways: %v, %+v, %v", err, s.Sockets, s.Gaps)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if s, err := look(ctx, refused, some(1)); err != context.Canceled || s.Sockets != nil {
+	if s, err := look(ctx, answers(refused), some(1)); err != context.Canceled || s.Sockets != nil {
 		t.Errorf("cancelled: %v, %+v", err, s.Sockets)
 	}
 	ctx, cancel = context.WithCancel(context.Background())
 	stop := func(context.Context, func(*sockdiag.Socket)) error { cancel(); return unix.EPERM }
-	if s, err := look(ctx, func(context.Context, func(*sockdiag.Socket)) error { return unix.EPERM }, stop); err != context.Canceled || len(s.Gaps) > 0 {
+	if s, err := look(ctx, answers(func(context.Context, func(*sockdiag.Socket)) error { return unix.EPERM }), stop); err != context.Canceled || len(s.Gaps) > 0 {
 		t.Errorf("cancelled later: %v, %v", err, s.Gaps)
 	}
 }
 
 func TestHalfOpenConnectionsBelongToTheNearestListener(t *testing.T) {
-	count := newTally()
+	count := newTally(portRange{})
 	for _, local := range []string{"[::]:80", "0.0.0.0:80", "10.0.0.1:80", "10.0.0.1:80", "[::]:443", "10.0.0.2:22"} {
 		count.add(socket(tcpstate.Listen, local, "0.0.0.0:0"))
 	}
@@ -92,7 +98,7 @@ func TestHalfOpenConnectionsBelongToTheNearestListener(t *testing.T) {
 }
 
 func TestOnlyConnectionsMadeHereCountAsOutbound(t *testing.T) {
-	count := newTally()
+	count := newTally(portRange{})
 	count.add(socket(tcpstate.Listen, "0.0.0.0:80", "0.0.0.0:0"))
 	for _, state := range []tcpstate.State{tcpstate.Established, tcpstate.TimeWait, tcpstate.SynRecv} {
 		count.add(socket(state, "10.0.0.1:80", "192.0.2.1:1000"))
@@ -112,7 +118,7 @@ func TestOnlyConnectionsMadeHereCountAsOutbound(t *testing.T) {
 }
 
 func TestOrphansAreToldByOwnerAndTimer(t *testing.T) {
-	count := newTally()
+	count := newTally(portRange{})
 	for _, state := range []tcpstate.State{tcpstate.FinWait1, tcpstate.FinWait2, tcpstate.Closing, tcpstate.LastAck, tcpstate.CloseWait, tcpstate.Established} {
 		held := socket(state, "10.0.0.1:40000", "192.0.2.2:443")
 		count.add(held)
@@ -144,7 +150,7 @@ func TestMalformedLinesOfProcNetTCPAreErrors(t *testing.T) {
 }
 
 func TestMemoryDoesNotGrowWithSockets(t *testing.T) {
-	count := newTally()
+	count := newTally(portRange{})
 	s := sockdiag.Socket{Family: unix.AF_INET, State: tcpstate.Established, Local: netip.MustParseAddrPort("10.0.0.1:40000"), Remote: netip.MustParseAddrPort("10.0.0.2:80")}
 	count.add(&s)
 	if n := testing.AllocsPerRun(1000, func() { count.add(&s) }); n != 0 {

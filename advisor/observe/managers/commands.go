@@ -3,13 +3,13 @@ package managers
 import (
 	"errors"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/pattern"
 	"github.com/tcptune/tcptune/advisor/settings"
 	"github.com/tcptune/tcptune/sysctl"
 )
@@ -18,7 +18,7 @@ import (
 // indented or joined to another command may depend on a condition.
 const conditional = "whether it is run depends on the script"
 
-var joined = regexp.MustCompile(`&&|\|\||^\s+\S|\bif\b|\bfor\b|\bcase\b`)
+var joined = pattern.Lazy(`&&|\|\||^\s+\S|\bif\b|\bfor\b|\bcase\b`)
 
 // commands adds what the commands of a text set. offset is the number of lines
 // of the file before the text. It reports whether there is anything to tell.
@@ -34,7 +34,7 @@ func (f *finder) commands(m *facts.Manager, file, text string, offset int) bool 
 		}
 		hold := facts.Hold{Key: s.Key, Value: s.Value, Container: s.Container,
 			Place: facts.Place{File: file, Line: offset + s.Line, Column: s.Column, EndColumn: s.EndColumn, Text: s.Text}}
-		if joined.MatchString(s.Text) {
+		if joined().MatchString(s.Text) {
 			hold.Doubt = conditional
 		}
 		m.Sets = append(m.Sets, hold)
@@ -56,7 +56,7 @@ func (f *finder) commands(m *facts.Manager, file, text string, offset int) bool 
 
 // loads is the command by which sysctl(8) applies one file: /etc/sysctl.conf if
 // none is named.
-var loads = regexp.MustCompile(`^[^#]*\bsysctl[ \t]+(?:-[a-z]*p|--load)\b(?:[= \t]*([^ \t;&|>]+))?`)
+var loads = pattern.Lazy(`^[^#]*\bsysctl[ \t]+(?:-[a-z]*p|--load)\b(?:[= \t]*([^ \t;&|>]+))?`)
 
 // loadedBy are the lines of files that commands apply by "sysctl -p".
 func (f *finder) loadedBy(m *facts.Manager, script, text string, offset int) []facts.Hold {
@@ -64,7 +64,7 @@ func (f *finder) loadedBy(m *facts.Manager, script, text string, offset int) []f
 	number := 0
 	for l := range strings.Lines(text) {
 		number++
-		found := loads.FindStringSubmatch(strings.TrimRight(l, "\r\n"))
+		found := loads().FindStringSubmatch(strings.TrimRight(l, "\r\n"))
 		if found == nil {
 			continue
 		}
@@ -79,7 +79,7 @@ func (f *finder) loadedBy(m *facts.Manager, script, text string, offset int) []f
 				continue
 			}
 			hold := facts.Hold{Key: s.Key, Value: s.Value, Place: facts.Place{File: file, Line: s.Line, Column: s.Column, EndColumn: s.EndColumn, Text: s.Text}}
-			if joined.MatchString(l) {
+			if joined().MatchString(l) {
 				hold.Doubt = conditional
 			}
 			holds = append(holds, hold)
@@ -108,7 +108,7 @@ func (f *finder) rcLocal() (facts.Manager, bool) {
 }
 
 // runParts are the names that run-parts(8) takes.
-var runParts = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+var runParts = pattern.Lazy(`^[A-Za-z0-9_-]+$`)
 
 // interfaces finds what ifupdown runs (interfaces(5)).
 func (f *finder) interfaces() (facts.Manager, bool) {
@@ -128,7 +128,7 @@ func (f *finder) interfaces() (facts.Manager, bool) {
 	}
 	for _, dir := range []string{"/etc/network/if-pre-up.d", "/etc/network/if-up.d"} {
 		for _, file := range f.list(dir) {
-			if text, ok := f.executable(file); ok && runParts.MatchString(path.Base(file)) && f.commands(&m, file, text, 0) {
+			if text, ok := f.executable(file); ok && runParts().MatchString(path.Base(file)) && f.commands(&m, file, text, 0) {
 				found = true
 			}
 		}
@@ -200,8 +200,8 @@ func (f *finder) cron() (facts.Manager, bool) {
 
 // Assignments of a udev rule that write parameters (udev(7)).
 var (
-	udevRun    = regexp.MustCompile(`RUN(?:\{program\})?\+?=\s*"([^"]*sysctl[^"]*)"`)
-	udevSysctl = regexp.MustCompile(`SYSCTL\{([^}]+)\}\+?=\s*"([^"=][^"]*|)"`)
+	udevRun    = pattern.Lazy(`RUN(?:\{program\})?\+?=\s*"([^"]*sysctl[^"]*)"`)
+	udevSysctl = pattern.Lazy(`SYSCTL\{([^}]+)\}\+?=\s*"([^"=][^"]*|)"`)
 )
 
 // udev finds rules that write parameters when a device or a module appears,
@@ -222,10 +222,10 @@ func (f *finder) udev() (facts.Manager, bool) {
 					continue
 				}
 				before := len(m.Sets)
-				for _, command := range udevRun.FindAllStringSubmatch(l, -1) {
+				for _, command := range udevRun().FindAllStringSubmatch(l, -1) {
 					found = f.commands(&m, file, command[1], number-1) || found
 				}
-				for _, set := range udevSysctl.FindAllStringSubmatch(l, -1) {
+				for _, set := range udevSysctl().FindAllStringSubmatch(l, -1) {
 					if key, err := sysctl.ParseKey(set[1]); err == nil && concerned(key) {
 						m.Sets = append(m.Sets, facts.Hold{Key: key, Value: sysctl.Value(set[2]), Place: facts.Place{File: file, Line: number, Text: strings.TrimSpace(l)}})
 						m.Evidence, found = append(m.Evidence, facts.Place{File: file, Line: number}.String()), true

@@ -66,7 +66,12 @@ const (
 )
 
 // resolve is a path's file on this host, links followed inside the root.
-func (f *finder) resolve(path string) (string, error) { return securejoin.SecureJoin(f.root, path) }
+func (f *finder) resolve(path string) (string, error) {
+	if f.root == "/" {
+		return path, nil // the kernel follows them
+	}
+	return securejoin.SecureJoin(f.root, path)
+}
 
 // read is a file's text; there is none if the file does not exist or, which is
 // recorded, cannot be read.

@@ -3,12 +3,12 @@ package managers
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/pattern"
 	"github.com/tcptune/tcptune/sysctl"
 )
 
@@ -81,7 +81,7 @@ type tunedUnits struct {
 // names.
 const maxIncludes = 32
 
-var includeSeparator = regexp.MustCompile(`\s*[,;]\s*`)
+var includeSeparator = pattern.Lazy(`\s*[,;]\s*`)
 
 // load reads profiles, each after those it includes. A file is read once. It
 // returns why TuneD would refuse them, or "".
@@ -107,7 +107,7 @@ func (t *tunedUnits) load(names []string, depth int) (fault string) {
 				if strings.Contains(e.value, "${") {
 					return fmt.Sprintf("%s includes %s, which only TuneD can tell, so that what it sets is not known", e.place, quoted(e.value))
 				}
-				if fault := t.load(includeSeparator.Split(e.value, -1), depth+1); fault != "" {
+				if fault := t.load(includeSeparator().Split(e.value, -1), depth+1); fault != "" {
 					return fault
 				}
 			}
@@ -150,7 +150,7 @@ func newTunedUnit(s section) *tunedUnit {
 		case "replace":
 			unit.replace = yes(e.value)
 		case "drop":
-			unit.drop = includeSeparator.Split(e.value, -1)
+			unit.drop = includeSeparator().Split(e.value, -1)
 		case "uname_regex", "cpuinfo_regex":
 			unit.condition = fmt.Sprintf("only on machines that %s (%s) fits", e.name, e.place)
 		default:

@@ -1,0 +1,179 @@
+package observe
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/observe/sockdiag"
+	"github.com/tcptune/tcptune/advisor/tcpstate"
+)
+
+const (
+	// holderSize and inodeSize bound what is told apart.
+	holderSize = 4096
+	inodeSize  = 16 << 10
+	// ownerTop is how many owners of each state a snapshot keeps.
+	ownerTop = 10
+)
+
+// A holder is as much as a socket itself tells of who holds it.
+type holder struct {
+	state  facts.OwnedState
+	uid    uint32
+	cgroup uint64
+}
+
+// An ownership collects the sockets whose end lies with a program, in bounded
+// memory.
+type ownership struct {
+	sockets map[holder]int64
+	// inodes lead to processes. Of too many a fair part is kept: those whose
+	// scrambled number has so many trailing zeros.
+	inodes map[uint32]holder
+	zeros  uint
+}
+
+func newOwnership() *ownership {
+	return &ownership{sockets: map[holder]int64{}, inodes: map[uint32]holder{}}
+}
+
+func (o *ownership) add(state facts.OwnedState, s *sockdiag.Socket) {
+	h := holder{state, s.UID, s.Cgroup}
+	if _, known := o.sockets[h]; !known && len(o.sockets) >= holderSize {
+		h = holder{state: state}
+	}
+	o.sockets[h]++
+	if s.Inode == 0 || !o.keeps(s.Inode) {
+		return
+	}
+	o.inodes[s.Inode] = h
+	for len(o.inodes) > inodeSize {
+		o.zeros++
+		maps.DeleteFunc(o.inodes, func(inode uint32, _ holder) bool { return !o.keeps(inode) })
+	}
+}
+
+func (o *ownership) keeps(inode uint32) bool { return scramble(inode)&(1<<o.zeros-1) == 0 }
+
+// scramble spreads numbers that follow one another (Knuth, The Art of Computer
+// Programming, 6.4), the best bits last.
+func scramble(n uint32) uint32 { return n * 2654435761 >> 8 }
+
+func (o *ownership) count(state facts.OwnedState) int64 {
+	n := int64(0)
+	for h, sockets := range o.sockets {
+		if h.state == state {
+			n += sockets
+		}
+	}
+	return n
+}
+
+// attribute names the owners. descriptors bounds how many of the processes'
+// descriptors are looked at; beyond, the numbers are estimates.
+func (o *ownership) attribute(descriptors int64) []facts.Ownership {
+	made := map[uint64]bool{}
+	for h := range o.sockets {
+		made[h.cgroup] = true
+	}
+	groups := findCgroups(made)
+	search := searchProcesses(o, groups, descriptors)
+	var result []facts.Ownership
+	for _, state := range []facts.OwnedState{facts.OwnedCloseWait, facts.OwnedLastAck, facts.OwnedOrphan} {
+		if all := o.count(state); all > 0 {
+			result = append(result, o.ofState(state, all, groups, search))
+		}
+	}
+	return result
+}
+
+func (o *ownership) ofState(state facts.OwnedState, all int64, groups cgroups, search search) facts.Ownership {
+	owners := map[facts.Owner]*facts.Owner{}
+	owner := func(key facts.Owner) *facts.Owner {
+		if owners[key] == nil {
+			entry := key
+			owners[key] = &entry
+		}
+		return owners[key]
+	}
+	result := facts.Ownership{State: state, Sockets: all, Top: []facts.Owner{}, Reason: search.reason}
+	if state == facts.OwnedOrphan {
+		result.Reason = "the kernel keeps only where they were made"
+	}
+	for h, sockets := range o.sockets {
+		if h.state != state {
+			continue
+		}
+		rest := sockets
+		for _, p := range search.processes {
+			found := p.found[h]
+			if found == 0 {
+				continue
+			}
+			entry := owner(facts.Owner{Program: p.name, Unit: p.unit, User: strconv.Itoa(int(h.uid))})
+			entry.Processes++
+			// What was found stands for all that the kernel says there is.
+			n := found
+			if search.sampled || o.zeros > 0 {
+				result.Estimated = true
+				n = sockets * found / search.found[h]
+			}
+			entry.Sockets += n
+			rest -= n
+		}
+		if rest > 0 {
+			if result.Estimated && search.found[h] > 0 {
+				continue // rounding
+			}
+			key := facts.Owner{Unit: groups.unit(h.cgroup)}
+			if state != facts.OwnedOrphan {
+				key.User = strconv.Itoa(int(h.uid))
+			}
+			owner(key).Sockets += rest
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(owners), func(a, b facts.Owner) int {
+		return cmp.Or(cmp.Compare(owners[b].Sockets, owners[a].Sockets), cmp.Compare(a.Program, b.Program), cmp.Compare(a.Unit, b.Unit), cmp.Compare(a.User, b.User))
+	}) {
+		if len(result.Top) == ownerTop {
+			result.More++
+			continue
+		}
+		result.Top = append(result.Top, *owners[key])
+	}
+	if state != facts.OwnedOrphan && !slices.ContainsFunc(result.Top, func(o facts.Owner) bool { return o.Program == "" }) {
+		result.Reason = ""
+	}
+	return result
+}
+
+// fewDescriptors is how many descriptors are looked at where nobody asked: enough
+// to name a program that holds most of the sockets, within milliseconds.
+const fewDescriptors = 512
+
+// nameOwnersOfMany names the owners if so many sockets are in CLOSE-WAIT that a
+// program must be at fault: more than pass through it while programs close.
+func (c *census) nameOwnersOfMany() {
+	if c.snapshot.Sockets == nil {
+		return
+	}
+	held := c.count.owners.count(facts.OwnedCloseWait)
+	if held >= 200 && (held >= 2000 || 100*held >= c.snapshot.Sockets.Of(tcpstate.Established)) {
+		c.snapshot.Sockets.Owners = c.count.owners.attribute(fewDescriptors)
+	}
+}
+
+// nameUnits tells in which unit or container each listener was opened.
+func (t *tally) nameUnits() {
+	made := map[uint64]bool{}
+	for _, number := range t.cgroups {
+		made[number] = true
+	}
+	groups := findCgroups(made)
+	for i, number := range t.cgroups {
+		t.listeners[i].Unit = groups.unit(number)
+	}
+}

@@ -1,0 +1,140 @@
+package observe
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/observe/crowd"
+	"github.com/tcptune/tcptune/advisor/observe/sockdiag"
+	"github.com/tcptune/tcptune/advisor/tcpstate"
+	"github.com/tcptune/tcptune/sysctl/sysctltest"
+)
+
+// leaks makes connections that the peer closes and this program does not.
+func leaks(t *testing.T, n int) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	for range n {
+		client, _ := pair(t, l, l.Addr().String())
+		client.CloseWrite()
+	}
+}
+
+func owners(t *testing.T, descriptors int64) []facts.Ownership {
+	t.Helper()
+	s, err := Sockets(context.Background(), Options{SampleAbove: descriptors}, facts.ByProgram)
+	if err != nil || s.Sockets == nil {
+		t.Fatal(err, s)
+	}
+	return s.Sockets.Owners
+}
+
+func TestProgramsThatDoNotCloseAreNamed(t *testing.T) {
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	leaks(t, 300)
+	if _, err := crowd.Fill(crowd.Mix{CloseWait: 20, LastAck: 5, FinWait1: 2}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	us := strings.TrimSpace(string(name))
+	unit, uid := unitOfProcess(os.Getpid()), fmt.Sprint(os.Getuid())
+	got := owners(t, 0)
+	// The crowd's processes are children of this one; they may have its name.
+	programs := map[string]int64{}
+	for _, o := range got[0].Top {
+		programs[o.Program] += o.Sockets
+		if o.Unit != unit || o.User != uid {
+			t.Errorf("%+v, and all are of %s, user %s", o, unit, uid)
+		}
+	}
+	if got[0].State != facts.OwnedCloseWait || got[0].Sockets != 320 || programs[us] < 300 || programs[us]+programs["exe"] != 320 || got[0].Estimated || got[0].Reason != "" {
+		t.Errorf("CLOSE-WAIT: %+v", got[0])
+	}
+	if orphans := got[len(got)-1]; orphans.State != facts.OwnedOrphan || orphans.Sockets != 7 || orphans.Reason == "" {
+		t.Errorf("without a program: %+v", orphans)
+	}
+
+	sampled := owners(t, 100)
+	total := int64(0)
+	for _, o := range sampled[0].Top {
+		total += o.Sockets
+	}
+	if most := sampled[0].Top[0]; !sampled[0].Estimated || sampled[0].Sockets != 320 || most.Program != us || most.Sockets < 200 || total > 320 {
+		t.Errorf("by some descriptors: %+v", sampled[0])
+	}
+
+	s, err := Host(context.Background(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if program := facts.Derive(s).Get("closewait.most_program").Content; !strings.HasPrefix(fmt.Sprint(program), us) {
+		t.Errorf("the finding speaks of %q", program)
+	}
+}
+
+// Without privilege the user is named, and why not the program.
+func TestOwnersOfOthersAreNamedByUser(t *testing.T) {
+	const inside = "TCPTUNE_TEST_UNPRIVILEGED"
+	if os.Getenv(inside) != "" {
+		got := owners(t, 0)
+		want := []facts.Ownership{{State: facts.OwnedCloseWait, Sockets: 3, Top: []facts.Owner{{User: "0", Sockets: 3}}, Reason: "processes of other users may not be looked at; root may"}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		return
+	}
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	if os.Getuid() != 0 {
+		sysctltest.RequireKernel(t, "root is needed to be somebody else")
+	}
+	leaks(t, 3)
+	cmd := exec.Command("/proc/self/exe", "-test.run=^TestOwnersOfOthersAreNamedByUser$")
+	cmd.Env = append(os.Environ(), inside+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func TestOwnershipIsBounded(t *testing.T) {
+	o := newOwnership()
+	const sockets = 200_000
+	for i := range sockets {
+		o.add(facts.OwnedCloseWait, &sockdiag.Socket{State: tcpstate.CloseWait, Inode: uint32(4_000_000 + i), UID: uint32(i % 8000)})
+	}
+	if len(o.sockets) > holderSize+1 || len(o.inodes) > inodeSize || len(o.inodes) < inodeSize/4 {
+		t.Errorf("%d holders and %d inodes are kept", len(o.sockets), len(o.inodes))
+	}
+	if n := o.count(facts.OwnedCloseWait); n != sockets {
+		t.Errorf("%d of %d sockets were counted", n, sockets)
+	}
+	even := 0
+	for inode := range o.inodes {
+		if inode%2 == 0 {
+			even++
+		}
+	}
+	if share := float64(even) / float64(len(o.inodes)); share < 0.4 || share > 0.6 {
+		t.Errorf("%.0f %% of the inodes kept are even", 100*share)
+	}
+}
