@@ -33,12 +33,13 @@ type exampleText struct {
 
 // Examples reads the rule's examples. They stand at the end of its file.
 func (r Rule) Examples() ([]Example, error) {
-	_, tail, found := strings.Cut(r.text, exampleMark)
+	text := r.text()
+	_, tail, found := strings.Cut(text, exampleMark)
 	if !found {
 		return nil, nil
 	}
 	// Empty lines in place of the head keep the line numbers of errors.
-	above := strings.Repeat("\n", strings.Count(r.text, "\n")-strings.Count(tail, "\n")-1)
+	above := strings.Repeat("\n", strings.Count(text, "\n")-strings.Count(tail, "\n")-1)
 	var doc struct {
 		Examples []exampleText `toml:"example"`
 	}
@@ -46,11 +47,11 @@ func (r Rule) Examples() ([]Example, error) {
 		return nil, err
 	}
 	examples := make([]Example, len(doc.Examples))
-	for i, text := range doc.Examples {
-		e, err := text.example()
-		e.line = tomlfile.Line(r.text, "[[example]]", i)
+	for i, given := range doc.Examples {
+		e, err := given.example()
+		e.line = tomlfile.Line(text, "[[example]]", i)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: example %q: %w", e.line, text.Note, err)
+			return nil, fmt.Errorf("line %d: example %q: %w", e.line, given.Note, err)
 		}
 		examples[i] = e
 	}

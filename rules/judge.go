@@ -38,11 +38,15 @@ func (r Rule) Judge(f facts.Facts) Judgement {
 	if !r.Kernels.Contains(f.Kernel) {
 		return Judgement{Verdict: NotApplicable, Reason: fmt.Sprintf("concerns Linux %v", r.Kernels)}
 	}
-	all, one := ask(f, r.When), ask(f, r.Any)
+	all := ask(f, r.When)
+	if all.denied {
+		return Judgement{Verdict: Silent}
+	}
+	one := ask(f, r.Any)
 	undecided := len(r.Any) > 0 && len(one.held) == 0
 	noneHolds := undecided && len(one.unknown) == 0
 	switch {
-	case all.denied > 0 || noneHolds && one.denied > 0:
+	case noneHolds && one.denied:
 		return Judgement{Verdict: Silent}
 	case len(all.absent) > 0 || noneHolds:
 		return Judgement{Verdict: NotApplicable, Reason: append(all.absent, one.absent...)[0].String()}
@@ -109,7 +113,7 @@ func restsOnTotals(f facts.Facts, e facts.Expr) bool {
 // answers sorts a list of conditions by what came of them.
 type answers struct {
 	held    []facts.Expr
-	denied  int
+	denied  bool
 	absent  []facts.Missing // of conditions on things that do not exist
 	unknown []facts.Missing
 }
@@ -126,7 +130,7 @@ func ask(f facts.Facts, conditions []facts.Expr) answers {
 		case answer == true:
 			a.held = append(a.held, e)
 		default:
-			a.denied++
+			a.denied = true
 		}
 	}
 	return a

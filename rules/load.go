@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,20 +15,8 @@ import (
 	"github.com/tcptune/tcptune/sysctl"
 )
 
-// BuiltIn is the origin of the rules inside the program.
-const BuiltIn = "built in"
-
-//go:embed */*.toml
-var builtIn embed.FS
-
 // A Set is rules by name.
 type Set struct{ byName map[string]Rule }
-
-// Builtin loads the rules inside the program.
-func Builtin() (Set, error) {
-	set := Set{byName: map[string]Rule{}}
-	return set, set.Add(builtIn, BuiltIn)
-}
 
 // Add reads every *.toml file below the root of fsys, in folders or not. A rule
 // whose name is there already is replaced. origin names the root in errors and
@@ -55,8 +42,8 @@ func (s *Set) Add(fsys fs.FS, origin string) error {
 			return fmt.Errorf("rule file %s: %w", where, err)
 		}
 		rule, err := parse(string(text), where)
-		if err == nil && origin != BuiltIn {
-			_, err = rule.Examples() // those of built-in rules are tested beforehand
+		if err == nil {
+			_, err = rule.Examples()
 		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("rule file %s: %w", where, err))
@@ -198,7 +185,7 @@ func parse(text, where string) (Rule, error) {
 	}
 	p := parser{text: text}
 	r := Rule{Origin: where, Title: doc.Title, Why: strings.TrimSpace(doc.Why), Fix: strings.TrimSpace(doc.Fix),
-		Repair: Repair(doc.Repair), RedundantWith: doc.RedundantWith, References: doc.References, text: text}
+		Repair: Repair(doc.Repair), RedundantWith: doc.RedundantWith, References: doc.References, text: func() string { return text }}
 	p.require("title", doc.Title)
 	p.require("message", doc.Message)
 	p.require("why", doc.Why)

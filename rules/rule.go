@@ -35,7 +35,7 @@ type Rule struct {
 	RedundantWith []string
 	References    []string
 
-	text string // of its file, for the examples
+	text func() string // of its file, for the examples
 }
 
 // A Suggestion is a parameter's better value, a number or several.

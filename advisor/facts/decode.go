@@ -123,7 +123,7 @@ func (s *Snapshot) validate() error {
 		}
 	}
 	if so := s.Sockets; so != nil {
-		for _, counts := range []StateCounts{so.IPv4, so.IPv6} {
+		for _, counts := range []StateCounts{so.IPv4, so.IPv6, so.EitherFamily} {
 			for word, n := range counts {
 				if state, ok := tcpstate.Parse(word); !ok || state.Info().Word != word {
 					check.fail("%.40q is not a TCP state", word)
@@ -140,10 +140,22 @@ func (s *Snapshot) validate() error {
 		for _, spread := range []Spread{so.Outbound, so.SynSent} {
 			check.count("sockets: distinct destinations", spread.Distinct)
 			check.count("sockets: error of destinations", spread.Error)
+			if sample := spread.Sample; sample != nil {
+				check.count("sockets: sample", sample.Looked)
+				check.count("sockets: sample", sample.Of)
+			}
 			for _, target := range spread.Top {
 				check.port("sockets: destination", target.Port)
 				check.count("sockets: destination", target.Sockets)
 				check.count("sockets: destination", target.TimeWait)
+			}
+		}
+		for _, ownership := range so.Owners {
+			check.count("sockets.owners", ownership.Sockets)
+			check.count("sockets.owners", ownership.More)
+			for _, owner := range ownership.Top {
+				check.count("sockets.owners", owner.Sockets)
+				check.count("sockets.owners", owner.Processes)
 			}
 		}
 		check.count("sockets.orphans", so.Orphans)

@@ -24,6 +24,8 @@ func Derive(s *Snapshot) Facts {
 	d.synSent()
 	d.nat()
 	d.seconds()
+	d.turnover()
+	d.everywhere()
 	return Facts{Kernel: s.Kernel, values: d.values}
 }
 
@@ -206,36 +208,65 @@ func (d *deriver) counters() {
 			d.miss(Name("rates."+rest), Gap{Cause: sysctl.NotMeasured, Detail: "needs --interval"})
 			continue
 		}
-		window := fmt.Sprintf("within %.3g s", s.Window.Seconds)
+		window := d.window()
 		increase := s.Window.Increase[group][counter]
 		d.set(Name("counters."+rest), increase, window)
 		d.set(Name("rates."+rest), float64(increase)/s.Window.Seconds, window)
 	}
 }
 
+// window is the source of what was seen between two samples.
+func (d *deriver) window() string { return fmt.Sprintf("within %.3g s", d.snapshot.Window.Seconds) }
+
 func (d *deriver) sockets() {
 	so := d.snapshot.Sockets
 	if so == nil {
 		gap := d.gap(PartSockets)
-		for _, prefix := range []string{"sockets.", "listeners.", "syn_sent.", "ports.busiest.", "ports.listening"} {
+		for _, prefix := range []string{"sockets.", "listeners.", "syn_sent.", "closewait.", "ports.busiest.", "ports.listening"} {
 			d.missPrefix(prefix, gap)
 		}
 		return
 	}
 	total := int64(0)
 	for _, info := range tcpstate.All() {
-		v4, v6 := so.IPv4.Of(info.State), so.IPv6.Of(info.State)
-		d.set(Name("sockets.ipv4."+info.Word), v4, so.Source)
-		d.set(Name("sockets.ipv6."+info.Word), v6, so.Source)
-		d.set(Name("sockets."+info.Word), v4+v6, so.Source)
-		total += v4 + v6
+		if so.EitherFamily.Of(info.State) > 0 {
+			gap := Gap{Cause: sysctl.NotMeasured, Detail: "/proc/net/sockstat counts both families together"}
+			d.miss(Name("sockets.ipv4."+info.Word), gap)
+			d.miss(Name("sockets.ipv6."+info.Word), gap)
+		} else {
+			d.set(Name("sockets.ipv4."+info.Word), so.IPv4.Of(info.State), string(so.Source))
+			d.set(Name("sockets.ipv6."+info.Word), so.IPv6.Of(info.State), string(so.Source))
+		}
+		d.set(Name("sockets."+info.Word), so.Of(info.State), string(so.Source))
+		total += so.Of(info.State)
 	}
-	d.set("sockets.total", total, so.Source)
-	d.set("sockets.orphans", so.Orphans, so.Source)
-	d.set("sockets.fin_wait2_orphans", so.FinWait2Orphans, so.Source)
-	d.set("sockets.fin_wait2_held", max(0, so.IPv4.Of(tcpstate.FinWait2)+so.IPv6.Of(tcpstate.FinWait2)-so.FinWait2Orphans), so.Source)
-	d.set("sockets.close_wait_unaccepted", so.CloseWaitUnaccepted, so.Source)
-	d.set("sockets.source", so.Source, so.Source)
+	source := string(so.Source)
+	d.set("sockets.total", total, source)
+	d.set("sockets.orphans", so.Orphans, source)
+	d.set("sockets.fin_wait2_orphans", so.FinWait2Orphans, source)
+	d.set("sockets.fin_wait2_held", max(0, so.Of(tcpstate.FinWait2)-so.FinWait2Orphans), source)
+	d.set("sockets.close_wait_unaccepted", so.CloseWaitUnaccepted, source)
+	d.set("sockets.source", source, source)
+	d.closeWaitOwner(so)
+}
+
+// closeWaitOwner names whoever holds most of the sockets in CLOSE-WAIT.
+func (d *deriver) closeWaitOwner(so *Sockets) {
+	for _, ownership := range so.Owners {
+		if ownership.State != OwnedCloseWait || len(ownership.Top) == 0 {
+			continue
+		}
+		most := ownership.Top[0]
+		source := "/proc/PID/fd"
+		if ownership.Estimated {
+			source += ", some of them"
+		}
+		d.set("closewait.most", most.Sockets, source)
+		d.set("closewait.most_program", most.String(), source)
+		return
+	}
+	d.set("closewait.most", 0, "/proc/PID/fd")
+	d.set("closewait.most_program", "not looked for", "/proc/PID/fd")
 }
 
 func (d *deriver) sockstat() {

@@ -7,7 +7,9 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 
+	"github.com/tcptune/tcptune/advisor/tcpstate"
 	"github.com/tcptune/tcptune/sysctl"
 )
 
@@ -17,22 +19,22 @@ func (d *deriver) listeners() {
 	if so == nil {
 		return
 	}
-	d.set("listeners.count", len(so.Listeners), so.Source)
+	d.set("listeners.count", len(so.Listeners), string(so.Source))
 	most := Listener{}
 	for _, l := range so.Listeners {
 		if l.SynRecv > most.SynRecv {
 			most = l
 		}
 	}
-	d.set("listeners.syn_recv_most", most.SynRecv, so.Source)
+	d.set("listeners.syn_recv_most", most.SynRecv, string(so.Source))
 	if most.SynRecv > 0 {
-		d.set("listeners.syn_recv_listener", most.Endpoint(), so.Source)
+		d.set("listeners.syn_recv_listener", most.Endpoint(), string(so.Source))
 	} else {
-		d.set("listeners.syn_recv_listener", "none", so.Source)
+		d.set("listeners.syn_recv_listener", "none", string(so.Source))
 	}
 
 	if so.Approximate {
-		gap := Gap{Cause: sysctl.NotMeasured, Detail: so.Source + " does not show the limit of a listener"}
+		gap := Gap{Cause: sysctl.NotMeasured, Detail: string(so.Source) + " does not show the limit of a listener"}
 		for _, prefix := range []string{"listeners.full", "listeners.busiest", "listeners.at_cap", "listeners.below_cap"} {
 			d.missPrefix(prefix, gap)
 		}
@@ -40,8 +42,8 @@ func (d *deriver) listeners() {
 	}
 	all := d.selectListeners("listeners.", func(Listener) bool { return true })
 	full := slices.DeleteFunc(all, func(l Listener) bool { return l.Queue <= l.Limit })
-	d.set("listeners.full", len(full), so.Source)
-	d.set("listeners.full_list", describe(full), so.Source)
+	d.set("listeners.full", len(full), string(so.Source))
+	d.set("listeners.full_list", describe(full), string(so.Source))
 
 	somaxconn, gap := d.vector("net.core.somaxconn", 1)
 	for name, keep := range map[string]func(Listener) bool{
@@ -54,8 +56,8 @@ func (d *deriver) listeners() {
 			continue
 		}
 		some := d.selectListeners(Name(prefix+"_"), keep)
-		d.set(Name(prefix), len(some), so.Source)
-		d.set(Name(prefix+"_list"), describe(some), so.Source)
+		d.set(Name(prefix), len(some), string(so.Source))
+		d.set(Name(prefix+"_list"), describe(some), string(so.Source))
 	}
 }
 
@@ -73,9 +75,9 @@ func (d *deriver) selectListeners(prefix Name, keep func(Listener) bool) []Liste
 	if len(some) > 0 {
 		percent, name = int(some[0].fill()), describe(some[:1])
 	}
-	d.set(prefix+"busiest_percent", percent, d.snapshot.Sockets.Source)
+	d.set(prefix+"busiest_percent", percent, string(d.snapshot.Sockets.Source))
 	if _, declared := Schema()[prefix+"busiest"]; declared {
-		d.set(prefix+"busiest", name, d.snapshot.Sockets.Source)
+		d.set(prefix+"busiest", name, string(d.snapshot.Sockets.Source))
 	}
 	return some
 }
@@ -84,6 +86,10 @@ func (d *deriver) selectListeners(prefix Name, keep func(Listener) bool) []Liste
 // is dropped. A queue admits one connection more than its limit
 // (include/net/sock.h, sk_acceptq_is_full).
 func (l Listener) fill() float64 { return 100 * float64(l.Queue) / float64(l.Limit+1) }
+
+// FillPercent is how full the accept queue is: 100 when the next connection is
+// dropped.
+func (l Listener) FillPercent() int { return int(l.fill()) }
 
 // Endpoint is the address and port.
 func (l Listener) Endpoint() string { return net.JoinHostPort(l.Address, strconv.Itoa(l.Port)) }
@@ -152,18 +158,19 @@ func (d *deriver) ports() {
 	for i, port := range listening {
 		names[i] = strconv.Itoa(port)
 	}
-	d.set("ports.listening", len(listening), so.Source)
-	d.set("ports.listening_list", list(names), so.Source)
+	d.set("ports.listening", len(listening), string(so.Source))
+	d.set("ports.listening_list", list(names), string(so.Source))
 
 	busiest := Target{}
 	if len(so.Outbound.Top) > 0 {
 		busiest = so.Outbound.Top[0]
 	}
-	d.set("ports.busiest.used", busiest.Sockets, so.Source)
-	d.set("ports.busiest.time_wait", busiest.TimeWait, so.Source)
+	from := so.outboundSource()
+	d.set("ports.busiest.used", busiest.Sockets, from)
+	d.set("ports.busiest.time_wait", busiest.TimeWait, from)
 	d.reusable(busiest)
-	d.set("ports.busiest.percent", percent(busiest.Sockets, int64(max(size, 1))), so.Source)
-	d.set("ports.busiest.name", busiest.String(), so.Source)
+	d.set("ports.busiest.percent", percent(busiest.Sockets, int64(max(size, 1))), from)
+	d.set("ports.busiest.name", busiest.String(), from)
 }
 
 // reservedPorts are those of net.ipv4.ip_local_reserved_ports; none on a kernel
@@ -182,26 +189,71 @@ func (d *deriver) reservedPorts() (sysctl.Ports, Gap) {
 }
 
 // reusable computes how many TIME-WAIT entries towards a destination connect()
-// may take over (net/ipv4/tcp_ipv4.c, tcp_twsk_unique). The value 2 is for
-// loopback addresses from Linux 4.18 on; before, it means 1.
+// may take over.
 func (d *deriver) reusable(t Target) {
 	const name = "ports.busiest.reusable"
+	reuses, gap := d.reusesTowards(t)
+	switch {
+	case gap != Gap{}:
+		d.miss(name, gap)
+	case reuses:
+		d.set(name, t.TimeWait, "net.ipv4.tcp_tw_reuse")
+	default:
+		d.set(name, 0, "net.ipv4.tcp_tw_reuse")
+	}
+}
+
+// reusesTowards reports whether connect() may take over TIME-WAIT entries towards
+// a destination (net/ipv4/tcp_ipv4.c, tcp_twsk_unique). The value 2 is for
+// loopback addresses from Linux 4.18 on; before, it means 1.
+func (d *deriver) reusesTowards(t Target) (bool, Gap) {
 	reuse, gap := d.vector("net.ipv4.tcp_tw_reuse", 1)
 	if reuse == nil {
-		d.miss(name, gap)
-		return
+		return false, gap
 	}
 	timestamps, gap := d.vector("net.ipv4.tcp_timestamps", 1)
 	if timestamps == nil {
-		d.miss(name, gap)
-		return
+		return false, gap
 	}
 	loopbackOnly := reuse[0] == 2 && !d.snapshot.Kernel.Before(sysctl.Release{Major: 4, Minor: 18})
-	n := t.TimeWait
-	if reuse[0] == 0 || timestamps[0] == 0 || loopbackOnly && !isLoopback(t.Destination) && !isLoopback(t.Source) {
-		n = 0
+	return reuse[0] != 0 && timestamps[0] != 0 && (!loopbackOnly || isLoopback(t.Destination) || isLoopback(t.Source)), Gap{}
+}
+
+// PortHeadroom is how much of the range of ephemeral ports one destination takes.
+type PortHeadroom struct {
+	Size    int // ports of the range that are not reserved
+	Percent int // of them in use
+	// PerSecond is how many more connections a second the free ports carry while
+	// each rests in TIME-WAIT afterwards: 60 s, or 1 s where connect() may take such
+	// ports over.
+	PerSecond float64
+}
+
+// PortHeadroom tells what the range still carries towards a destination, or why
+// that is not known.
+func (s *Snapshot) PortHeadroom(t Target) (PortHeadroom, Gap) {
+	d := deriver{snapshot: s}
+	bounds, gap := d.vector("net.ipv4.ip_local_port_range", 2)
+	if bounds == nil {
+		return PortHeadroom{}, gap
 	}
-	d.set(name, n, "net.ipv4.tcp_tw_reuse")
+	reserved, gap := d.reservedPorts()
+	if gap != (Gap{}) {
+		return PortHeadroom{}, gap
+	}
+	reuses, gap := d.reusesTowards(t)
+	if gap != (Gap{}) {
+		return PortHeadroom{}, gap
+	}
+	low, high := int(bounds[0]), int(bounds[1])
+	h := PortHeadroom{Size: max(0, high-low+1-reserved.Within(low, high))}
+	h.Percent = percent(t.Sockets, int64(max(h.Size, 1)))
+	rest, free := sysctl.TimeWait.Seconds(), int64(h.Size)-t.Sockets
+	if reuses {
+		rest, free = 1, free+t.TimeWait
+	}
+	h.PerSecond = float64(max(0, free)) / rest
+	return h, Gap{}
 }
 
 func isLoopback(address string) bool {
@@ -215,14 +267,14 @@ func (d *deriver) synSent() {
 	if so == nil {
 		return
 	}
-	most, all := Target{}, so.IPv4["syn_sent"]+so.IPv6["syn_sent"]
+	most, all := Target{}, so.Of(tcpstate.SynSent)
 	if len(so.SynSent.Top) > 0 {
 		most = so.SynSent.Top[0]
 	}
-	d.set("syn_sent.destinations", so.SynSent.Distinct, so.Source)
-	d.set("syn_sent.most", most.Sockets, so.Source)
-	d.set("syn_sent.most_percent", percent(most.Sockets, max(all, 1)), so.Source)
-	d.set("syn_sent.most_name", most.String(), so.Source)
+	d.set("syn_sent.destinations", so.SynSent.Distinct, string(so.Source))
+	d.set("syn_sent.most", most.Sockets, string(so.Source))
+	d.set("syn_sent.most_percent", percent(most.Sockets, max(all, 1)), string(so.Source))
+	d.set("syn_sent.most_name", most.String(), string(so.Source))
 }
 
 // String is the destination, and the source address where it matters.
@@ -235,6 +287,38 @@ func (t Target) String() string {
 		text += " from " + t.Source
 	}
 	return text
+}
+
+// outboundSource says how destinations were counted.
+func (so *Sockets) outboundSource() string {
+	switch sample := so.Outbound.Sample; {
+	case so.Source == ByProcNet:
+		return string(ByProcNet)
+	case sample != nil:
+		return fmt.Sprintf("sock_diag, a sample of %d of about %d sockets: give or take %d", sample.Looked, sample.Of, so.Outbound.Error)
+	}
+	return string(ByDump)
+}
+
+// String is the program, its unit and its processes, or the user.
+func (o Owner) String() string {
+	var parts []string
+	if o.Program != "" {
+		parts = append(parts, o.Program)
+	}
+	if o.Unit != "" {
+		parts = append(parts, "in "+o.Unit)
+	}
+	if o.Program == "" && o.User != "" {
+		parts = append(parts, "of user "+o.User)
+	}
+	if o.Processes > 1 {
+		parts = append(parts, fmt.Sprintf("(%d processes)", o.Processes))
+	}
+	if len(parts) == 0 {
+		return "nobody that could be seen"
+	}
+	return strings.Join(parts, " ")
 }
 
 func percent(part, whole int64) int { return int(100 * float64(part) / float64(whole)) }

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/agnivade/levenshtein"
 	"github.com/expr-lang/expr/ast"
@@ -33,6 +34,17 @@ type Expr struct {
 	// do; program is then nil.
 	plain   *comparison
 	program *vm.Program
+	later   func() Expr // compiles it; nil if that is done
+}
+
+// Checked is an expression of which [Compile] has found, before the program was
+// built, that it is one, and that it needs those names, sorted. It is compiled
+// when it is first asked, and only if nothing that it needs is missing.
+func Checked(source string, needs []Name) Expr {
+	return Expr{source: source, needs: needs, later: sync.OnceValue(func() Expr {
+		e, _ := Compile(source)
+		return e
+	})}
 }
 
 // A comparison is "fact operator number".
@@ -165,15 +177,20 @@ func (m Missing) String() string { return string(m.Name) + ": " + m.Gap.String()
 // Eval answers the question. Where facts are missing there is no answer but the
 // list of them; those that are definitively absent come first.
 func (e Expr) Eval(f Facts) (any, []Missing) {
-	if bare := len(e.needs) == 1 && e.source == string(e.needs[0]); bare || e.plain != nil { // no need of the machine
+	if len(e.needs) == 1 { // mostly a name, or one compared with a number: no need of the machine
 		v := f.Get(e.needs[0])
-		switch {
-		case v.Missing != nil:
+		if v.Missing != nil {
 			return nil, []Missing{{e.needs[0], *v.Missing}}
-		case bare:
+		}
+		if e.source == string(e.needs[0]) {
 			return v.Content, nil
 		}
-		return e.plain.holds(v.Content), nil
+		if e.later != nil {
+			e = e.later()
+		}
+		if e.plain != nil {
+			return e.plain.holds(v.Content), nil
+		}
 	}
 	var missing []Missing
 	env := map[string]any{}
@@ -201,7 +218,13 @@ func (e Expr) Eval(f Facts) (any, []Missing) {
 		})
 		return nil, missing
 	}
-	answer, err := vm.Run(e.program, env)
+	if e.later != nil {
+		e = e.later()
+	}
+	answer, err := any(nil), errors.New("is no expression")
+	if e.program != nil {
+		answer, err = vm.Run(e.program, env)
+	}
 	if err != nil {
 		// The types were checked and nothing is nil, so this is a fault of the
 		// expression such as a comparison of two infinities; it must not pass for no.

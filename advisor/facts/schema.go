@@ -80,6 +80,9 @@ var declared = []Def{
 	{"sockets.close_wait_unaccepted", Whole, "sockets in CLOSE-WAIT that no program has accepted yet"},
 	{"sockets.source", Text, "how the sockets were counted"},
 
+	{"closewait.most", Whole, "sockets in CLOSE-WAIT of the program that holds most of them, which is looked for where there are hundreds; 0 otherwise"},
+	{"closewait.most_program", Text, "that program, with its unit or container and how many processes; or the user, where processes may not be looked at"},
+
 	{"sockstat.inuse", Whole, "full sockets, IPv4 and IPv6"},
 	{"sockstat.tw", Whole, "TIME-WAIT sockets and FIN-WAIT-2 mini-sockets together"},
 	{"sockstat.orphan", Whole, "orphans of the whole host, whichever namespace is looked at"},
@@ -174,6 +177,18 @@ var declared = []Def{
 	{"drift.default", Text, "what the kernel gives it on this host"},
 	{"drift.lost", YesNo, "whether it was set at run time only: it differs from the default, and nothing that was found sets it at boot"},
 	{"drift.changes", YesNo, "whether a file or a manager sets it to something else at boot"},
+
+	{"turnover.time_wait_per_second", Decimal, "connections that enter TIME-WAIT or become mini-sockets in FIN-WAIT-2: counted over the window observed or, without one, estimated"},
+	{"turnover.time_wait_estimate", Decimal, "the same, estimated from how many are in TIME-WAIT and the 60 s that each stays"},
+	{"turnover.time_wait_steady", YesNo, "whether the estimate and the count agree within a quarter: it has gone on like this for a minute"},
+	{"turnover.time_wait_ahead", Whole, "how many will be in TIME-WAIT in a minute if it goes on like this"},
+	{"turnover.opened_per_second", Decimal, "connections opened, by either side"},
+	{"turnover.established_seconds", Decimal, "how long a connection lasts on average, if as many are opened as are closed"},
+
+	{"host.namespaces", Whole, "network namespaces that were looked at, the host's first included"},
+	{"host.sockets", Whole, "TCP sockets in all of them, which share one hash of connections"},
+	{"host.time_wait", Whole, "TIME-WAIT sockets and FIN-WAIT-2 mini-sockets in all of them"},
+	{"host.tracked", Whole, "connections tracked in all of them, which share one hash"},
 
 	{"seconds.connect", Decimal, "how long connect() tries"},
 	{"seconds.synack", Decimal, "how long a half-open connection is kept"},

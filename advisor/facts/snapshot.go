@@ -31,7 +31,10 @@ type Snapshot struct {
 	Counters map[string]Counters `json:"counters,omitempty"` // since the namespace was made, by group
 	Window   *Window             `json:"window,omitempty"`
 	NAT      []NATEvidence       `json:"nat"`
-	Gaps     map[Part]Gap        `json:"gaps,omitempty"`
+	// Everywhere is set in the snapshot of a host whose namespaces were all looked
+	// at.
+	Everywhere *Everywhere  `json:"everywhere,omitempty"`
+	Gaps       map[Part]Gap `json:"gaps,omitempty"`
 }
 
 // Part names a part of a snapshot that may be missing.
@@ -61,6 +64,20 @@ type Host struct {
 type Namespace struct {
 	Initial bool   `json:"initial"` // the host's first
 	ID      string `json:"id"`      // as in /proc/self/ns/net
+	Name    string `json:"name,omitempty"`
+}
+
+// Everywhere is what the network namespaces of a host hold together, those that
+// could be looked at.
+type Everywhere struct {
+	Namespaces int64 `json:"namespaces"` // the host's first included
+	Unseen     int64 `json:"unseen"`     // namespaces that were found and could not be looked at
+	// UnseenProcesses are those whose namespace could not be told: it may be one
+	// that was not found.
+	UnseenProcesses int64 `json:"unseen_processes"`
+	Sockets         int64 `json:"sockets"`
+	TimeWait        int64 `json:"time_wait"` // FIN-WAIT-2 mini-sockets included
+	Tracked         int64 `json:"tracked"`   // connections tracked
 }
 
 // Reading is a parameter's value, or why there is none.
@@ -124,13 +141,17 @@ func (a Assignment) Place() Place { return Place{a.File, a.Line, a.Column, a.End
 // Sockets is what a walk over the namespace's TCP sockets found. Its size does
 // not depend on how many there are.
 type Sockets struct {
-	// Source is "sock_diag", or "/proc/net/tcp" where the former was refused. The
-	// latter counts some sockets twice while connections come and go and does not
-	// show the limits of listeners; then Approximate is set.
-	Source      string      `json:"source"`
+	// Source is how they were counted.
+	Source SocketSource `json:"source"`
+	// Approximate: ByProcNet counts some sockets twice while connections come and
+	// go, and does not show the limits of listeners.
 	Approximate bool        `json:"approximate,omitempty"`
 	IPv4        StateCounts `json:"ipv4"` // sockets of family AF_INET
 	IPv6        StateCounts `json:"ipv6"` // AF_INET6, those with IPv4 peers included
+	// EitherFamily are sockets of states that the kernel counts for both families
+	// together: those in TIME-WAIT, of [ByArithmetic]. IPv4 and IPv6 are without
+	// the state then.
+	EitherFamily StateCounts `json:"either_family,omitempty"`
 	// Orphans counts full sockets without a program; FinWait2Orphans those in
 	// FIN-WAIT-2 without one, whether full or mini-socket.
 	Orphans         int64 `json:"orphans"`
@@ -142,6 +163,40 @@ type Sockets struct {
 	// destination address and destination port; SynSent the unanswered attempts.
 	Outbound Spread `json:"outbound"`
 	SynSent  Spread `json:"syn_sent"`
+	// Owners tell who holds the sockets that only a program can end; nil if that
+	// was not asked.
+	Owners []Ownership `json:"owners,omitempty"`
+}
+
+// SocketSource is a way to count sockets. All ways agree where nothing moves.
+type SocketSource string
+
+const (
+	// ByArithmetic: the kernel lists the sockets that are neither ESTABLISHED nor
+	// in TIME-WAIT, and its counters of all of them tell how many those are.
+	ByArithmetic SocketSource = "sock_diag, sockstat"
+	// ByDump: the kernel lists all of them.
+	ByDump SocketSource = "sock_diag"
+	// ByProcNet: where sock_diag is refused.
+	ByProcNet SocketSource = "/proc/net/tcp"
+)
+
+// A Breakdown is what sockets are told apart by.
+type Breakdown string
+
+const (
+	ByState       Breakdown = "state"
+	ByDestination Breakdown = "destination"
+	ByListener    Breakdown = "listener"
+	ByProgram     Breakdown = "program"
+)
+
+// Breakdowns are all there are.
+var Breakdowns = []Breakdown{ByState, ByDestination, ByListener, ByProgram}
+
+// Of is the number of sockets in a state, of both families.
+func (so *Sockets) Of(state tcpstate.State) int64 {
+	return so.IPv4.Of(state) + so.IPv6.Of(state) + so.EitherFamily.Of(state)
 }
 
 // StateCounts is sockets by state; the keys are the states' words, such as
@@ -158,16 +213,56 @@ type Listener struct {
 	Queue   int64  `json:"queue"` // connections that wait for accept()
 	Limit   int64  `json:"limit"` // min(backlog of listen(), somaxconn at that time); see Approximate
 	SynRecv int64  `json:"syn_recv"`
+	Unit    string `json:"unit,omitempty"` // the systemd unit or container that opened it
 }
 
 // Spread tells how sockets spread over destinations.
 type Spread struct {
 	// Distinct is how many destinations there are; if Exact is not set then at
-	// least that many, and the sockets of each may be too many by up to Error.
+	// least that many, and the sockets of each may be too many by up to Error; of a
+	// Sample, too many or too few, at 95 in 100.
 	Distinct int64    `json:"distinct"`
 	Exact    bool     `json:"exact"`
 	Error    int64    `json:"error,omitempty"`
+	Sample   *Sample  `json:"sample,omitempty"`
 	Top      []Target `json:"top"` // the most used, most first
+}
+
+// Sample is how many sockets were looked at, in some stripes of the range of
+// ephemeral ports, and about how many there are in all of it.
+type Sample struct {
+	Looked int64 `json:"looked"`
+	Of     int64 `json:"of"`
+}
+
+// Ownership tells who holds the sockets of one state.
+type Ownership struct {
+	State   OwnedState `json:"state"`
+	Sockets int64      `json:"sockets"` // all of that state
+	Top     []Owner    `json:"top"`     // those that hold most, most first
+	More    int64      `json:"more"`    // how many owners stand behind them
+	// Estimated: not all descriptors of the processes were looked at.
+	Estimated bool `json:"estimated,omitempty"`
+	// Reason says why no program is named for some or all of them.
+	Reason string `json:"reason,omitempty"`
+}
+
+// OwnedState is a state whose end lies with a program, or did.
+type OwnedState string
+
+const (
+	OwnedCloseWait OwnedState = "close_wait"
+	OwnedLastAck   OwnedState = "last_ack" // with a program: it has shut down and not closed
+	OwnedOrphan    OwnedState = "orphan"   // full sockets that no program holds
+)
+
+// Owner holds sockets: a program, or as much as is known of it.
+type Owner struct {
+	Program   string `json:"program,omitempty"` // the name of its processes
+	Unit      string `json:"unit,omitempty"`    // systemd's, or the container
+	User      string `json:"user,omitempty"`    // a number
+	Processes int64  `json:"processes"`         // that hold some; 0 if not known
+	Sockets   int64  `json:"sockets"`
 }
 
 // Target is one destination.
@@ -175,7 +270,7 @@ type Target struct {
 	Source      string `json:"source,omitempty"`
 	Destination string `json:"destination"`
 	Port        int    `json:"port"`
-	Sockets     int64  `json:"sockets"` // local ports in use towards it
+	Sockets     int64  `json:"sockets"` // local ports of the ephemeral range in use towards it
 	TimeWait    int64  `json:"time_wait"`
 }
 
@@ -196,6 +291,8 @@ type Counters map[string]int64
 type Window struct {
 	Seconds  float64             `json:"seconds"`
 	Increase map[string]Counters `json:"increase"`
+	// TimeWaitGrowth is how many more sockets were in TIME-WAIT at its end.
+	TimeWaitGrowth int64 `json:"time_wait_growth"`
 }
 
 // NATEvidence is one sign of address translation and where it was seen.

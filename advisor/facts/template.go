@@ -5,19 +5,42 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // A Template is a sentence with facts in it: "{sockets.time_wait} of
 // {net.ipv4.tcp_max_tw_buckets} are in use". Between braces stands an [Expr].
 type Template struct {
 	source string
-	texts  []string // one more than exprs
-	exprs  []Expr
+	parts  func() parts
+}
+
+// parts are what stands outside and between the braces of a template.
+type parts struct {
+	texts []string // one more than exprs
+	exprs []Expr
 }
 
 // CompileTemplate reads a template and checks its expressions.
 func CompileTemplate(source string) (Template, error) {
-	t := Template{source: source}
+	p, err := splitTemplate(source)
+	return Template{source, func() parts { return p }}, err
+}
+
+// CheckedTemplate is a template that [CompileTemplate] has found to be one before
+// the program was built. It is compiled when it is first used.
+func CheckedTemplate(source string) Template {
+	return Template{source, sync.OnceValue(func() parts {
+		p, err := splitTemplate(source)
+		if err != nil {
+			return parts{texts: []string{source}}
+		}
+		return p
+	})}
+}
+
+func splitTemplate(source string) (parts, error) {
+	t := parts{}
 	for rest := source; ; {
 		text, after, found := strings.Cut(rest, "{")
 		t.texts = append(t.texts, text)
@@ -26,11 +49,11 @@ func CompileTemplate(source string) (Template, error) {
 		}
 		inside, behind, closed := strings.Cut(after, "}")
 		if !closed {
-			return Template{}, fmt.Errorf("%q: a brace is opened and not closed", source)
+			return parts{}, fmt.Errorf("%q: a brace is opened and not closed", source)
 		}
 		e, err := Compile(inside)
 		if err != nil {
-			return Template{}, err
+			return parts{}, err
 		}
 		t.exprs = append(t.exprs, e)
 		rest = behind
@@ -40,7 +63,7 @@ func CompileTemplate(source string) (Template, error) {
 // Needs are the facts that the template mentions.
 func (t Template) Needs() []Name {
 	var needs []Name
-	for _, e := range t.exprs {
+	for _, e := range t.parts().exprs {
 		needs = append(needs, e.Needs()...)
 	}
 	return needs
@@ -51,21 +74,22 @@ func (t Template) Render(f Facts) string { return strings.Join(t.Parts(f), "") }
 
 // Parts are what Render joins: text and facts by turns, text first and last.
 func (t Template) Parts(f Facts) []string {
-	parts := make([]string, 0, 2*len(t.texts))
-	for i, text := range t.texts {
-		parts = append(parts, text)
-		if i == len(t.exprs) {
+	p := t.parts()
+	joined := make([]string, 0, 2*len(p.texts))
+	for i, text := range p.texts {
+		joined = append(joined, text)
+		if i == len(p.exprs) {
 			break
 		}
-		answer, missing := t.exprs[i].Eval(f)
+		answer, missing := p.exprs[i].Eval(f)
 		fraction, _ := answer.(float64)
 		if missing != nil || math.IsNaN(fraction) || math.IsInf(fraction, 0) {
-			parts = append(parts, "unknown")
+			joined = append(joined, "unknown")
 		} else {
-			parts = append(parts, Format(answer))
+			joined = append(joined, Format(answer))
 		}
 	}
-	return parts
+	return joined
 }
 
 // String is the template as written.

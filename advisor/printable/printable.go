@@ -37,10 +37,15 @@ func Lines(text string) string {
 
 // JSON writes a value as indented JSON, the same bytes for the same value. JSON
 // itself would let through control characters above 0x7e.
-func JSON(w io.Writer, value any) error {
+func JSON(w io.Writer, value any) error { return encode(w, value, "  ") }
+
+// JSONLine is JSON on one line.
+func JSONLine(w io.Writer, value any) error { return encode(w, value, "") }
+
+func encode(w io.Writer, value any, indent string) error {
 	var plain bytes.Buffer
 	encoder := json.NewEncoder(&plain)
-	encoder.SetIndent("", "  ")
+	encoder.SetIndent("", indent)
 	encoder.SetEscapeHTML(false) // ranges of kernels are to be read
 	if err := encoder.Encode(value); err != nil {
 		return err

@@ -3,12 +3,13 @@ package settings
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/tcptune/tcptune/advisor/pattern"
 )
 
 // sysctlModules are the names of Ansible's module for parameters.
@@ -185,7 +186,7 @@ func (y *yamlReader) freeForm(task, arguments *yaml.Node, at string) {
 			given[name] = n
 		}
 	}
-	for _, match := range freeFormWord.FindAllStringSubmatchIndex(arguments.Value, -1) {
+	for _, match := range freeFormWord().FindAllStringSubmatchIndex(arguments.Value, -1) {
 		place := y.part(arguments, match[4], match[5])
 		given[arguments.Value[match[2]:match[3]]] = &yaml.Node{
 			// Marked as tagged, since these words are texts even if they look like
@@ -203,7 +204,7 @@ func (y *yamlReader) freeForm(task, arguments *yaml.Node, at string) {
 	}
 }
 
-var freeFormWord = regexp.MustCompile(`(\w+)=("[^"]*"|'[^']*'|\S*)`)
+var freeFormWord = pattern.Lazy(`(\w+)=("[^"]*"|'[^']*'|\S*)`)
 
 // loop lists the rounds of a task's loop; none if it has no loop. Literal is
 // false if they are not written out.
@@ -246,9 +247,9 @@ func (y *yamlReader) loop(task *yaml.Node) (rounds []round, variable string, lit
 }
 
 // itemTemplate is a template that is nothing but a part of the loop's variable.
-var itemTemplate = regexp.MustCompile(`^\{\{-?\s*(\w+)((?:\.\w+|\[\s*(?:\d+|'[^'\]]*'|"[^"\]]*")\s*\])*)\s*(?:\|\s*(?:string|default\([^|]*\))\s*)?-?\}\}$`)
+var itemTemplate = pattern.Lazy(`^\{\{-?\s*(\w+)((?:\.\w+|\[\s*(?:\d+|'[^'\]]*'|"[^"\]]*")\s*\])*)\s*(?:\|\s*(?:string|default\([^|]*\))\s*)?-?\}\}$`)
 
-var itemPart = regexp.MustCompile(`\.(\w+)|\[\s*(?:(\d+)|'([^']*)'|"([^"]*)")\s*\]`)
+var itemPart = pattern.Lazy(`\.(\w+)|\[\s*(?:(\d+)|'([^']*)'|"([^"]*)")\s*\]`)
 
 // expand is what a template stands for in a round, where that is a part of the
 // loop's variable; otherwise it is the node itself.
@@ -256,12 +257,12 @@ func (y *yamlReader) expand(n *yaml.Node, r round, variable string) *yaml.Node {
 	if n == nil || n.Kind != yaml.ScalarNode || r.node == nil {
 		return n
 	}
-	match := itemTemplate.FindStringSubmatch(strings.TrimSpace(n.Value))
+	match := itemTemplate().FindStringSubmatch(strings.TrimSpace(n.Value))
 	if match == nil || match[1] != variable {
 		return n
 	}
 	at := r.node
-	for i, part := range itemPart.FindAllStringSubmatch(match[2], -1) {
+	for i, part := range itemPart().FindAllStringSubmatch(match[2], -1) {
 		name := part[1] + part[2] + part[3] + part[4]
 		if i == 0 && r.key != nil {
 			switch name {
@@ -314,11 +315,11 @@ func ansibleValue(n *yaml.Node) scalar {
 
 // The plain scalars that YAML 1.1 takes for integers (https://yaml.org/type/int.html).
 var (
-	yamlBinary  = regexp.MustCompile(`^[-+]?0b[01_]+$`)
-	yamlOctal   = regexp.MustCompile(`^[-+]?0[0-7_]+$`)
-	yamlDecimal = regexp.MustCompile(`^[-+]?(?:0|[1-9][0-9_]*)$`)
-	yamlHex     = regexp.MustCompile(`^[-+]?0x[0-9a-fA-F_]+$`)
-	yamlSixties = regexp.MustCompile(`^[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+$`)
+	yamlBinary  = pattern.Lazy(`^[-+]?0b[01_]+$`)
+	yamlOctal   = pattern.Lazy(`^[-+]?0[0-7_]+$`)
+	yamlDecimal = pattern.Lazy(`^[-+]?(?:0|[1-9][0-9_]*)$`)
+	yamlHex     = pattern.Lazy(`^[-+]?0x[0-9a-fA-F_]+$`)
+	yamlSixties = pattern.Lazy(`^[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+$`)
 )
 
 // pythonNumber prints an integer of YAML 1.1 as Python does: 0x10 is 16, 010 is
@@ -327,14 +328,14 @@ func pythonNumber(text string) string {
 	digits := strings.TrimLeft(strings.ReplaceAll(text, "_", ""), "+-")
 	base := 10
 	switch {
-	case yamlDecimal.MatchString(text):
-	case yamlBinary.MatchString(text):
+	case yamlDecimal().MatchString(text):
+	case yamlBinary().MatchString(text):
 		base, digits = 2, digits[2:]
-	case yamlHex.MatchString(text):
+	case yamlHex().MatchString(text):
 		base, digits = 16, digits[2:]
-	case yamlOctal.MatchString(text):
+	case yamlOctal().MatchString(text):
 		base = 8
-	case yamlSixties.MatchString(text):
+	case yamlSixties().MatchString(text):
 		var sum uint64
 		for _, part := range strings.Split(digits, ":") {
 			n, err := strconv.ParseUint(part, 10, 32)

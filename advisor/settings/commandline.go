@@ -4,13 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"mvdan.cc/sh/v3/syntax"
 
+	"github.com/tcptune/tcptune/advisor/pattern"
 	"github.com/tcptune/tcptune/sysctl"
 )
 
@@ -47,9 +47,9 @@ func newCommands(s *source) *commands {
 
 // settingCommand is what looks like a command that sets a parameter, wherever it
 // stands.
-var settingCommand = regexp.MustCompile(`--sysctl[= ]|\bsysctl(?:[ \t]+-[a-zA-Z-]+)*[ \t]+["']?[a-z][\w./*-]*=`)
+var settingCommand = pattern.Lazy(`--sysctl[= ]|\bsysctl(?:[ \t]+-[a-zA-Z-]+)*[ \t]+["']?[a-z][\w./*-]*=`)
 
-var shellComment = regexp.MustCompile(`(?:^|[ \t])#`)
+var shellComment = pattern.Lazy(`(?:^|[ \t])#`)
 
 // done says so where such a command stands in something else, such as an
 // argument of echo, and returns what was read.
@@ -65,9 +65,9 @@ func (c *commands) done(what string) (File, error) {
 	for _, x := range f.Skipped {
 		covered[x.Line] = true
 	}
-	for _, at := range settingCommand.FindAllStringIndex(c.text, -1) {
+	for _, at := range settingCommand().FindAllStringIndex(c.text, -1) {
 		number := c.lineAt(at[0])
-		if _, start := c.line(number); !covered[number] && !shellComment.MatchString(c.text[start:at[0]]) {
+		if _, start := c.line(number); !covered[number] && !shellComment().MatchString(c.text[start:at[0]]) {
 			covered[number] = true
 			f.Skipped = append(f.Skipped, Skipped{Place: c.span(at[0], at[1]), Reason: "it is not plainly a command that is run"})
 		}

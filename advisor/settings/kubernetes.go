@@ -84,7 +84,7 @@ func kubernetesValue(n *yaml.Node) scalar {
 	switch tag := n.ShortTag(); {
 	case tag == "!!int" || tag == "!!float":
 		return scalar{fault: n.Value + " is a number, and the API server takes only a string: put it in quotes"}
-	case tag == "!!bool" || plainBool.MatchString(n.Value):
+	case tag == "!!bool" || plainBool().MatchString(n.Value):
 		return scalar{fault: fmt.Sprintf("%s is a truth value, and the API server takes only a string: write %q", n.Value, ansibleValue(n).text)}
 	}
 	return scalar{text: n.Value}

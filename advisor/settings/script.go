@@ -2,8 +2,9 @@ package settings
 
 import (
 	"encoding/json"
-	"regexp"
 	"strings"
+
+	"github.com/tcptune/tcptune/advisor/pattern"
 )
 
 // A logical line is one or more that a backslash joins, from an offset up to
@@ -61,7 +62,7 @@ func (s *source) asScript(l logical, marks string) string {
 	return string(b)
 }
 
-var hereDocument = regexp.MustCompile(`<<-?\s*["']?(\w+)["']?`)
+var hereDocument = pattern.Lazy(`<<-?\s*["']?(\w+)["']?`)
 
 // readDockerfile reads the commands that RUN, CMD and ENTRYPOINT run, in the
 // shell's form and as a list.
@@ -78,7 +79,7 @@ func readDockerfile(_ string, s *source) (File, error) {
 		body := strings.TrimLeft(instruction, " \t")
 		keyword, _, _ := strings.Cut(body, " ")
 		keyword = strings.ToUpper(strings.TrimSpace(keyword))
-		if end := hereDocument.FindStringSubmatch(instruction); end != nil && (keyword == "RUN" || keyword == "COPY" || keyword == "ADD") {
+		if end := hereDocument().FindStringSubmatch(instruction); end != nil && (keyword == "RUN" || keyword == "COPY" || keyword == "ADD") {
 			for i+1 < len(lines) {
 				i++
 				l.to = lines[i].to
@@ -131,7 +132,7 @@ func withoutFlags(text string) string {
 // hereScript is the script of a RUN that is nothing but a here-document.
 func hereScript(text string) (script string, offset int, found bool) {
 	first, rest, _ := strings.Cut(text, "\n")
-	mark := hereDocument.FindString(first)
+	mark := hereDocument().FindString(first)
 	if mark == "" || strings.TrimSpace(first) != mark {
 		return "", 0, false
 	}

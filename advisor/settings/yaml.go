@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/tcptune/tcptune/advisor/pattern"
 	"github.com/tcptune/tcptune/sysctl"
 )
 
@@ -348,7 +348,7 @@ func (y *yamlReader) skip(place Place, key sysctl.Key, reason string) {
 // plainBool are the truth values of YAML 1.1, which PyYAML and the API server's
 // reader know (https://yaml.org/type/bool.html; neither takes y and n for one in
 // the same way, so these are left out).
-var plainBool = regexp.MustCompile(`^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$`)
+var plainBool = pattern.Lazy(`^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$`)
 
 // isPlain reports whether a scalar has neither quotes nor a tag, and so may be a
 // number, a truth value or nothing.

@@ -37,10 +37,11 @@ func Healthy(release string) *facts.Snapshot {
 			Outbound: facts.Spread{Distinct: 1, Exact: true, Top: []facts.Target{{Source: "10.0.0.1", Destination: "10.0.0.5", Port: 3306, Sockets: 40, TimeWait: 10}}},
 			SynSent:  facts.Spread{Exact: true, Top: []facts.Target{}},
 		},
-		Sockstat: &facts.Sockstat{InUse: 423, InUse6: 2, TimeWait: 130, Orphan: 0, Alloc: 440, MemPages: 210},
-		Counters: map[string]facts.Counters{},
-		NAT:      []facts.NATEvidence{},
-		Gaps:     map[facts.Part]facts.Gap{facts.PartConntrack: {Cause: sysctl.ModuleMissing, Detail: "connection tracking is not loaded"}},
+		Sockstat:   &facts.Sockstat{InUse: 423, InUse6: 2, TimeWait: 130, Orphan: 0, Alloc: 440, MemPages: 210},
+		Everywhere: &facts.Everywhere{Namespaces: 1, Sockets: 555, TimeWait: 130},
+		Counters:   map[string]facts.Counters{},
+		NAT:        []facts.NATEvidence{},
+		Gaps:       map[facts.Part]facts.Gap{facts.PartConntrack: {Cause: sysctl.ModuleMissing, Detail: "connection tracking is not loaded"}},
 	}
 	for _, param := range sysctl.Catalogue() {
 		s.Sysctls[param.Key] = parameter(param, s.SizingHost())
