@@ -106,7 +106,7 @@ func states(s *facts.Snapshot) []State {
 			}
 			governs = strings.Join(keys, ", ")
 		}
-		table = append(table, State{info.Name, s.Sockets.IPv4.Of(info.State), s.Sockets.IPv6.Of(info.State), governs})
+		table = append(table, State{info.Name, s.Sockets.IPv4.Of(info.State), s.Sockets.IPv6.Of(info.State), s.Sockets.EitherFamily.Of(info.State), governs})
 	}
 	return table
 }
@@ -120,9 +120,9 @@ func statesFrom(s *facts.Snapshot) string {
 		}
 		return "not counted: " + gap.String()
 	case s.Sockets.Approximate:
-		return s.Sockets.Source + "; approximate while connections come and go"
+		return string(s.Sockets.Source) + "; approximate while connections come and go"
 	}
-	return s.Sockets.Source
+	return string(s.Sockets.Source)
 }
 
 func compare(p profiles.Profile, s *facts.Snapshot, f facts.Facts) ProfileStatus {

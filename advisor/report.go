@@ -38,6 +38,8 @@ type State struct {
 	State string `json:"state"`
 	IPv4  int64  `json:"ipv4"`
 	IPv6  int64  `json:"ipv6"`
+	// Either are those that the kernel counts without telling the family.
+	Either int64 `json:"either"`
 	// Governs names the parameters that act on leaving the state, or the program.
 	Governs string `json:"governs"`
 }

@@ -2,25 +2,25 @@ package report
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
+	"github.com/tcptune/tcptune/advisor/pattern"
 	"github.com/tcptune/tcptune/advisor/printable"
 )
 
 var (
 	// An underscore between letters, as in tcp_tw_reuse, marks nothing.
-	marks     = regexp.MustCompile("[\\\\`*<>\\[\\]~&]|\\b_+|_+\\b")
-	lineMarks = regexp.MustCompile(`^(\d*)([#+\-=.)])`) // of a heading or list
+	marks     = pattern.Lazy("[\\\\`*<>\\[\\]~&]|\\b_+|_+\\b")
+	lineMarks = pattern.Lazy(`^(\d*)([#+\-=.)])`) // of a heading or list
 )
 
 // markdown is text as one paragraph, in which nothing is a mark of GitHub
 // Flavored Markdown or HTML.
 func markdown(text string) string {
-	text = marks.ReplaceAllStringFunc(printable.Text(paragraph(text)), func(run string) string {
+	text = marks().ReplaceAllStringFunc(printable.Text(paragraph(text)), func(run string) string {
 		return strings.Repeat(`\`+run[:1], len(run))
 	})
-	return lineMarks.ReplaceAllString(text, `$1\$2`)
+	return lineMarks().ReplaceAllString(text, `$1\$2`)
 }
 
 // code is text as it stands.

@@ -66,7 +66,7 @@ func heading(r advisor.Report) string {
 	case r.Namespace.ID == "":
 		parts = append(parts, "network namespace not known")
 	default:
-		parts = append(parts, "network namespace "+r.Namespace.ID+": host-wide parameters are out of sight")
+		parts = append(parts, "network namespace "+named(r.Namespace.Name, r.Namespace.ID)+": host-wide parameters are out of sight")
 	}
 	if r.WindowSeconds > 0 {
 		parts = append(parts, fmt.Sprintf("counters over %.3g s", r.WindowSeconds))
@@ -83,11 +83,14 @@ func (p *printer) states(r advisor.Report) {
 	}
 	rows, none := []table.Row{}, []string{}
 	for _, s := range r.States {
-		if s.IPv4+s.IPv6 == 0 {
+		switch {
+		case s.IPv4+s.IPv6+s.Either == 0:
 			none = append(none, s.State)
-			continue
+		case s.Either > 0:
+			rows = append(rows, table.Row{s.State, "", "", s.Either, short(s.Governs)})
+		default:
+			rows = append(rows, table.Row{s.State, s.IPv4, s.IPv6, s.IPv4 + s.IPv6, short(s.Governs)})
 		}
-		rows = append(rows, table.Row{s.State, s.IPv4, s.IPv6, s.IPv4 + s.IPv6, short(s.Governs)})
 	}
 	if len(rows) > 0 {
 		p.table(table.Row{"state", "IPv4", "IPv6", "both", "leaving it is governed by"}, rows, 1, 2, 3)

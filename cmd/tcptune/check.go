@@ -2,10 +2,12 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -26,15 +28,22 @@ func (a *app) checkCommand() *cobra.Command {
 		failOn       string
 		writeProfile string
 		verbose      bool
+		period       time.Duration
 	)
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Say what is wrong on a host, with evidence",
 		Long: `Check looks at the sockets, limits, parameters and counters of the network
 namespace it runs in and judges them by its rules. It changes nothing and needs
-no privilege; what it could not see it lists as inconclusive.`,
+no privilege; what it could not see it lists as inconclusive.
+
+--netns looks into another network namespace, which needs root. With --netns all
+the host is reported in full, and of each other namespace what differs: findings
+that the host has not got and parameters with another value.`,
 		Example: `  tcptune check
   tcptune check --interval 5s --behind-nat
+  tcptune check --watch 10s
+  tcptune check --netns all
   tcptune check --facts host.json --format json
   tcptune check --profile edge-proxy --fail-on error
   tcptune check --format sarif --output tcptune.sarif
@@ -56,13 +65,25 @@ no privilege; what it could not see it lists as inconclusive.`,
 			if inPlace && output.format != "text" {
 				return usage("name a file for the profile", "--write-profile - and --format %s both want standard output", output.format)
 			}
+			if err := checkWatch(cmd, period, host, output); err != nil {
+				return err
+			}
+			if host.netns == everyNamespace && writeProfile != "" {
+				return usage("", "--write-profile is for one network namespace")
+			}
 			set, err := ruleFlags.load()
 			if err != nil {
 				return err
 			}
+			if period != 0 {
+				return a.watch(cmd.Context(), host, set, period, output.format, shown)
+			}
 			profile, err := loadProfile(profileName)
 			if err != nil {
 				return err
+			}
+			if host.netns == everyNamespace {
+				return a.checkEverywhere(cmd.Context(), host, set, profile, output, shown, threshold)
 			}
 			snapshot, err := host.snapshot(cmd.Context(), a)
 			if err != nil {
@@ -96,6 +117,8 @@ no privilege; what it could not see it lists as inconclusive.`,
 		},
 	}
 	host.register(cmd)
+	host.registerNetns(cmd, true)
+	cmd.Flags().DurationVar(&period, "watch", 0, "look again and again, this often, and tell which findings appear and which are gone")
 	ruleFlags.register(cmd)
 	cmd.Flags().StringVar(&profileName, "profile", "", "compare with the profile of this `NAME` or file as well")
 	output.register(cmd)
@@ -103,7 +126,51 @@ no privilege; what it could not see it lists as inconclusive.`,
 	cmd.Flags().StringVar(&failOn, "fail-on", "warning", "exit with 1 on findings from this severity up: info, warning, error, or never")
 	cmd.Flags().StringVar(&writeProfile, "write-profile", "", "write the recommended state as a profile to `FILE` (- for standard output, in place of the report)")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "list the rules that were silent or not applicable, too")
+	for _, other := range []string{"facts", "interval", "profile", "write-profile", "fail-on", "output", "verbose"} {
+		cmd.MarkFlagsMutuallyExclusive("watch", other)
+	}
 	return cmd
+}
+
+// checkWatch refuses what --watch cannot do.
+func checkWatch(cmd *cobra.Command, period time.Duration, host hostFlags, output outputFlags) error {
+	switch {
+	case !cmd.Flags().Changed("watch"):
+		return nil
+	case period < watchLeast:
+		return usage("", "--watch %v is less than %v", period, watchLeast)
+	case host.netns == everyNamespace:
+		return usage("", "--watch is for one network namespace")
+	case output.format != "text" && output.format != "json":
+		return usage("", "--watch has no part in --format %s", output.format)
+	}
+	return nil
+}
+
+// checkEverywhere judges the host and all of its network namespaces.
+func (a *app) checkEverywhere(ctx context.Context, host hostFlags, set rules.Set, profile *profiles.Profile, output outputFlags, shown, threshold rules.Severity) error {
+	seen, err := host.everywhere(ctx, a)
+	if err != nil {
+		return err
+	}
+	first := seen[0].Snapshot
+	n := advisor.Compare(first, set, profile)
+	for _, inside := range seen[1:] {
+		if inside.Err != nil {
+			n.Skip(inside.String(), inside.ID.String(), inside.Err.Error())
+			continue
+		}
+		n.Add(inside.Snapshot, first, set, inside.Processes)
+	}
+	results := func() report.Results { return report.NamespacesResults(n, set, versionText()) }
+	err = a.emit(output, n, func(text report.Text, w io.Writer) error {
+		text.MinSeverity = shown
+		return text.Namespaces(w, n)
+	}, results)
+	if err != nil {
+		return err
+	}
+	return output.verdict(threshold != "" && n.Worst().AtLeast(threshold), results)
 }
 
 // parseFailOn reads a severity or "never", which is the empty one.

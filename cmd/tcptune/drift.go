@@ -71,6 +71,7 @@ findings. In a network namespace that is not the host's first there are none.`,
 		},
 	}
 	host.register(cmd)
+	host.registerNetns(cmd, false)
 	chosen.register(cmd)
 	cmd.Flags().StringVar(&profileName, "profile", "", "show what the profile of this `NAME` or file wants as well")
 	cmd.Flags().BoolVar(&all, "all", false, "show the parameters without a difference, too")

@@ -19,29 +19,35 @@ func (a *app) factsCommand() *cobra.Command {
 		Short: "Print what is seen of a host, as JSON",
 		Long: `Facts prints a snapshot of the host: kernel, parameters, what files set at boot,
 sockets by state, queues, destinations and counters. 'tcptune check --facts FILE'
-judges it on any machine. With --values it prints the named facts that rules
+judges it on any machine. --netns all prints one for each network namespace, the
+host's first. With --values it prints the named facts that rules
 speak of instead, with their sources.`,
 		Example: `  tcptune facts > host.json
   tcptune facts --interval 10s > host.json
+  tcptune facts --netns all --values | grep host.
   tcptune facts --values | grep ports`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := host.snapshot(cmd.Context(), a)
+			if host.netns != everyNamespace {
+				s, err := host.snapshot(cmd.Context(), a)
+				if err != nil {
+					return err
+				}
+				return a.printFacts(s, values)
+			}
+			seen, err := host.everywhere(cmd.Context(), a)
 			if err != nil {
 				return err
 			}
-			if !values {
-				return facts.Encode(a.out, s)
-			}
-			f := facts.Derive(s)
-			for _, name := range slices.Sorted(maps.Keys(facts.Schema())) {
-				text := "unknown: "
-				if v := f.Get(name); v.Missing != nil {
-					text += v.Missing.String()
-				} else {
-					text = facts.Format(v.Content) + "  (" + v.Source + ")"
+			for _, inside := range seen {
+				if inside.Err != nil {
+					fmt.Fprintf(a.err, "tcptune: warning: %s skipped: %s\n", printable.Text(inside.String()), printable.Text(inside.Err.Error()))
+					continue
 				}
-				if _, err := fmt.Fprintf(a.out, "%s = %s\n", name, printable.Text(text)); err != nil {
+				if values {
+					fmt.Fprintf(a.out, "# %s\n", printable.Text(inside.String()))
+				}
+				if err := a.printFacts(inside.Snapshot, values); err != nil {
 					return err
 				}
 			}
@@ -49,6 +55,27 @@ speak of instead, with their sources.`,
 		},
 	}
 	host.register(cmd)
+	host.registerNetns(cmd, true)
 	cmd.Flags().BoolVar(&values, "values", false, "print the named facts instead of the snapshot")
 	return cmd
+}
+
+// printFacts prints a snapshot or the values of the facts that it gives.
+func (a *app) printFacts(s *facts.Snapshot, values bool) error {
+	if !values {
+		return facts.Encode(a.out, s)
+	}
+	f := facts.Derive(s)
+	for _, name := range slices.Sorted(maps.Keys(facts.Schema())) {
+		text := "unknown: "
+		if v := f.Get(name); v.Missing != nil {
+			text += v.Missing.String()
+		} else {
+			text = facts.Format(v.Content) + "  (" + v.Source + ")"
+		}
+		if _, err := fmt.Fprintf(a.out, "%s = %s\n", name, printable.Text(text)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

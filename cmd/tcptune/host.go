@@ -11,6 +11,7 @@ import (
 
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/observe"
+	"github.com/tcptune/tcptune/sysctl/netns"
 )
 
 // hostFlags choose what is looked at: this host or a snapshot.
@@ -18,12 +19,27 @@ type hostFlags struct {
 	facts     string
 	interval  time.Duration
 	behindNAT bool
+	netns     string
 }
+
+// everyNamespace is the --netns that means all.
+const everyNamespace = "all"
 
 func (h *hostFlags) register(cmd *cobra.Command) {
 	h.registerLive(cmd)
 	cmd.Flags().StringVar(&h.facts, "facts", "", "judge the snapshot in `FILE` (of 'tcptune facts', - for standard input) instead of this host")
 	cmd.MarkFlagsMutuallyExclusive("facts", "interval")
+}
+
+// registerNetns adds --netns, after register. A command that cannot show several
+// namespaces says so with one.
+func (h *hostFlags) registerNetns(cmd *cobra.Command, several bool) {
+	what := "look into the network namespace of this `NAME` (of ip-netns), process id or file"
+	if several {
+		what += ", or into " + everyNamespace
+	}
+	cmd.Flags().StringVar(&h.netns, "netns", "", what)
+	cmd.MarkFlagsMutuallyExclusive("facts", "netns")
 }
 
 func (h *hostFlags) registerLive(cmd *cobra.Command) {
@@ -43,13 +59,48 @@ func (h *hostFlags) snapshot(ctx context.Context, a *app) (*facts.Snapshot, erro
 		}
 		return s, err
 	}
-	what := "looking at the host"
-	if h.interval > 0 {
-		what = fmt.Sprintf("watching the counters for %v", h.interval)
+	o, err := h.options()
+	if err != nil {
+		return nil, err
 	}
-	defer a.progress(what)()
-	s, err := observe.Host(ctx, observe.Options{Interval: h.interval, BehindNAT: h.behindNAT, Version: versionText()})
+	defer a.progress(h.doing())()
+	s, err := observe.Host(ctx, o)
 	return s, unreadable(err)
+}
+
+// options say how to look into one network namespace of this host.
+func (h *hostFlags) options() (observe.Options, error) {
+	o := observe.Options{Interval: h.interval, BehindNAT: h.behindNAT, Version: versionText()}
+	switch h.netns {
+	case "":
+		return o, nil
+	case everyNamespace:
+		return o, usage("'tcptune check', 'facts' and 'states' can", "this cannot look into all network namespaces at once")
+	}
+	n, err := netns.Lookup(h.netns)
+	if err != nil {
+		return o, unreadable(fmt.Errorf("--netns %s: %w", h.netns, err))
+	}
+	o.Namespace = &n
+	return o, nil
+}
+
+// everywhere looks at the host and into all of its network namespaces.
+func (h *hostFlags) everywhere(ctx context.Context, a *app) ([]observe.Inside, error) {
+	if h.interval < 0 {
+		return nil, usage("", "--interval %v is negative", h.interval)
+	}
+	o := observe.Options{Interval: h.interval, BehindNAT: h.behindNAT, Version: versionText()}
+	defer a.progress(h.doing())()
+	seen, err := observe.Everywhere(ctx, o)
+	return seen, unreadable(err)
+}
+
+func (h *hostFlags) doing() string {
+	if h.interval > 0 {
+		return fmt.Sprintf("watching the counters for %v", h.interval)
+	}
+	return "looking at the host"
 }
 
 func (h *hostFlags) read(a *app) (*facts.Snapshot, error) {

@@ -13,12 +13,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/tcptune/tcptune/advisor/observe/crowd"
 	"github.com/tcptune/tcptune/sysctl/sysctltest"
 )
 
 var update = flag.Bool("update", false, "write what the commands print into the scripts and golden files")
 
 func TestMain(m *testing.M) {
+	crowd.Main()
 	testscript.Main(m, map[string]func(){"tcptune": func() { os.Exit(tcptune()) }})
 }
 

@@ -32,14 +32,17 @@ import (
 // described are the forms of JSON output by the names of their schemas, and the
 // types that they are printed from.
 var described = map[string]reflect.Type{
-	"conf":    reflect.TypeFor[advisor.BootFiles](),
-	"drift":   reflect.TypeFor[advisor.Drift](),
-	"facts":   reflect.TypeFor[facts.Snapshot](),
-	"history": reflect.TypeFor[[]change.Record](),
-	"lint":    reflect.TypeFor[lint.Report](),
-	"plan":    reflect.TypeFor[advisor.Plan](),
-	"report":  reflect.TypeFor[advisor.Report](),
-	"result":  reflect.TypeFor[change.Result](),
+	"conf":       reflect.TypeFor[advisor.BootFiles](),
+	"drift":      reflect.TypeFor[advisor.Drift](),
+	"facts":      reflect.TypeFor[facts.Snapshot](),
+	"history":    reflect.TypeFor[[]change.Record](),
+	"lint":       reflect.TypeFor[lint.Report](),
+	"namespaces": reflect.TypeFor[advisor.Namespaces](),
+	"plan":       reflect.TypeFor[advisor.Plan](),
+	"report":     reflect.TypeFor[advisor.Report](),
+	"result":     reflect.TypeFor[change.Result](),
+	"states":     reflect.TypeFor[advisor.States](),
+	"watch":      reflect.TypeFor[advisor.Event](),
 }
 
 // schemaText reads docs/NAME.schema.json.
@@ -200,10 +203,14 @@ func TestLiveOutputMatchesTheSchemas(t *testing.T) {
 
 	matches(t, schemas, "facts", ok, "facts")
 	matches(t, schemas, "facts", ok, "facts", "--interval", "10ms", "--behind-nat")
+	for _, by := range facts.Breakdowns {
+		matches(t, schemas, "states", ok, "states", "--by", string(by), "--format", "json")
+	}
 	matches(t, schemas, "report", ok, "check", "--format", "json", "--fail-on", "never", "--profile", "edge-proxy")
 	matches(t, schemas, "report", ok, "check", "--format", "json", "--fail-on", "never", "--interval", "10ms")
 	matches(t, schemas, "drift", ok, "drift", "--format", "json")
 	matches(t, schemas, "conf", ok, "conf", "--loader", "both", "--format", "json")
+	matches(t, schemas, "namespaces", ok, "check", "--netns", "all", "--format", "json", "--fail-on", "never")
 	matches(t, schemas, "plan", ok, "plan", "--profile", "highconn", "--format", "json")
 	matches(t, schemas, "plan", ok, "apply", "--profile", cookieless(t), "--dry-run", "--format", "json")
 	history(ok, "")
@@ -254,7 +261,16 @@ func full(t *testing.T) map[string][]any {
 	}
 	judged := advisor.Advise(factstest.BusyServer("6.12.95"), set, nil)
 	onLine := judged.Findings[0]
+	target := facts.Target{Source: "::1", Destination: "::2", Port: 443}
+	spread := facts.Spread{Error: 1, Sample: &facts.Sample{Looked: 1, Of: 2}, Top: []facts.Target{target}}
+	owners := []facts.Ownership{{State: facts.OwnedOrphan, Estimated: true, Reason: "r", Top: []facts.Owner{{Program: "p", Unit: "u", User: "0"}}}}
+	sockets := facts.Sockets{Source: facts.ByArithmetic, Approximate: true, IPv4: facts.StateCounts{}, IPv6: facts.StateCounts{}, EitherFamily: facts.StateCounts{"time_wait": 1},
+		Listeners: []facts.Listener{{Address: "::", Unit: "u"}}, Outbound: spread, SynSent: spread, Owners: owners}
 	onLine.Places, onLine.Kernels = []facts.Place{place}, []string{"6.12"}
+	namespaces := advisor.Compare(factstest.BusyServer("6.12.95"), set, nil)
+	namespaces.Namespaces = []advisor.NamespaceReport{{Name: "docker 0123456789ab", ID: "net:[1]", Processes: 1, Sockets: 1, Findings: judged.Findings[:1], Inconclusive: judged.Inconclusive[:1],
+		Differs: []advisor.NamespaceDifference{{Key: "net.core.somaxconn", Value: value, Host: value}}}}
+	namespaces.Skip("web", "net:[2]", "r")
 	return map[string][]any{
 		"conf": {text(advisor.BootFiles{Schema: advisor.BootFilesSchema, Loaders: []advisor.BootLoader{{Loader: "procps", InUse: true, Evidence: "e",
 			Files:    []advisor.LoaderFile{{Path: "/f", Target: "/t", Status: "hidden", Reason: "r"}},
@@ -265,10 +281,14 @@ func full(t *testing.T) map[string][]any {
 		"drift": {text(advisor.Drift{Schema: advisor.DriftSchema, Kernel: sysctl.Release{Major: 6, Minor: 12}, Namespace: facts.Namespace{ID: "net:[1]"}, Boot: boot, Profile: "p",
 			Parameters: []advisor.DriftParameter{{Future: facts.Future{Key: "net.core.somaxconn", Running: value, Next: &value, From: "f", Doubt: "d", Default: &value, Drift: facts.Lost}, Wanted: "at least 1", Met: true}},
 			Managers:   managers, Unseen: []string{"u"}, Findings: judged.Findings[:1], Inconclusive: judged.Inconclusive[:1]})},
+		"namespaces": {text(namespaces)},
+		"watch":      {text(advisor.Event{Time: at, Change: advisor.Gone, Finding: onLine})},
 		"facts": {parseJSON(t, printed(t, []int{exitOK}, "facts", "--facts", file, "--behind-nat")),
-			text(facts.Snapshot{Schema: facts.SchemaVersion, Version: "v", Kernel: sysctl.Release{Major: 6, Minor: 12}, Sysctls: map[sysctl.Key]facts.Reading{}, Boot: boot, Managers: managers,
-				Asked: []facts.Assignment{{Key: "net.core.somaxconn", Value: value, File: "/f", Line: 1, Column: 1, EndColumn: 2, Text: "x", Lenient: true, Loses: "l", LosesTo: &place, Malformed: "m", Unmatched: true, NoFile: true, Container: true}},
-				NAT:   []facts.NATEvidence{}})},
+			text(facts.Snapshot{Schema: facts.SchemaVersion, Version: "v", Kernel: sysctl.Release{Major: 6, Minor: 12}, Sysctls: map[sysctl.Key]facts.Reading{}, Boot: boot, Managers: managers, Sockets: &sockets,
+				Asked:     []facts.Assignment{{Key: "net.core.somaxconn", Value: value, File: "/f", Line: 1, Column: 1, EndColumn: 2, Text: "x", Lenient: true, Loses: "l", LosesTo: &place, Malformed: "m", Unmatched: true, NoFile: true, Container: true}},
+				Namespace: facts.Namespace{ID: "net:[1]", Name: "web"}, Window: &facts.Window{Seconds: 1, Increase: map[string]facts.Counters{}},
+				Everywhere: &facts.Everywhere{Namespaces: 2, Unseen: 1, UnseenProcesses: 1, Sockets: 1, TimeWait: 1, Tracked: 1},
+				NAT:        []facts.NATEvidence{}})},
 		"plan":   {parseJSON(t, printed(t, []int{exitOK}, "plan", "--facts", file, "--profile", cookieless(t), "--format", "json"))},
 		"report": {parseJSON(t, printed(t, []int{exitFindings}, "check", "--facts", file, "--profile", "highconn", "--format", "json"))},
 		"result": {
@@ -276,6 +296,9 @@ func full(t *testing.T) map[string][]any {
 			text(change.Result{Schema: change.ResultSchema, ID: id, State: change.RolledBack, Restored: changes, Same: changes, Left: left, Rebooted: true,
 				DropIn: &change.FileResult{Path: "/x", Outcome: change.FileLeft, Why: "w"}}),
 		},
+		"states": {text(advisor.States{Schema: advisor.StatesSchema, Kernel: sysctl.Release{Major: 6, Minor: 12}, Namespace: facts.Namespace{ID: "net:[1]"}, By: facts.ByState, From: "f",
+			States: judged.States[:1], Listeners: []advisor.QueueRow{{Listener: facts.Listener{Address: "::", Port: 80, Unit: "u"}, LimitedBy: "l"}},
+			Destinations: advisor.DestinationRows{Sample: &facts.Sample{Looked: 1, Of: 2}, Top: []advisor.DestinationRow{{Target: target, Unknown: "u"}}}, Programs: owners})},
 		"history": {text([]change.Record{{Entry: entry, File: "/var/lib/tcptune/" + id + ".json"}})},
 	}
 }
@@ -357,6 +380,9 @@ func TestSchemasRefuseWrongDocuments(t *testing.T) {
 		{"result", `"state":"applied",`, ``},
 		{"result", `"id":"20261120T140000.000Z"`, `"id":"2026-11-20"`},
 		{"result", `"outcome":"written"`, `"outcome":"done"`},
+		{"namespaces", `"host_wide":[`, `"hostwide":[`},
+		{"watch", `"change":"gone"`, `"change":"went"`},
+		{"watch", `"time":"2026-11-20T14:00:00Z"`, `"time":"now"`},
 		{"history", `"schema":1`, `"schema":2`},
 		{"history", `"started":"2026-11-20T14:00:00Z"`, `"started":"yesterday"`},
 		{"history", `"state":"undo failed"`, `"state":"lost"`},
@@ -530,10 +556,15 @@ func TestSchemasListTheWordsOfTheSource(t *testing.T) {
 		schema, path string
 		want         []string
 	}{
+		{"watch", "properties change enum", constants(t, "../../advisor", "Change")},
 		{"report", "$defs severity enum", constants(t, "../../rules", "Severity")},
 		{"report", "$defs finding properties confidence enum", constants(t, "../../advisor", "Confidence")},
 		{"report", "$defs state properties state enum", states},
 		{"facts", "$defs state_counts propertyNames enum", keys},
+		{"facts", "$defs sockets properties source enum", constants(t, "../../advisor/facts", "SocketSource")},
+		{"facts", "$defs ownership properties state enum", constants(t, "../../advisor/facts", "OwnedState")},
+		{"states", "properties by enum", constants(t, "../../advisor/facts", "Breakdown")},
+		{"states", "$defs state properties state enum", states},
 		{"facts", "$defs cause enum", constants(t, "../../sysctl", "Cause")},
 		{"facts", "properties gaps propertyNames enum", constants(t, "../../advisor/facts", "Part")},
 		{"plan", "$defs step properties acts enum", constants(t, "../../sysctl", "Acts")},

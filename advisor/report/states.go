@@ -1,0 +1,103 @@
+package report
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/advisor/facts"
+)
+
+// States writes the sockets of a namespace, broken down one way.
+func (t Text) States(w io.Writer, r advisor.States) error {
+	p := t.printer(w)
+	switch r.By {
+	case facts.ByListener:
+		p.queues(r)
+	case facts.ByDestination:
+		p.destinations(r)
+	case facts.ByProgram:
+		p.programs(r)
+	default:
+		p.states(advisor.Report{States: r.States, StatesFrom: r.From})
+		if len(r.States) > 0 {
+			p.field("in all", fmt.Sprint(r.Total()))
+		}
+	}
+	return p.err
+}
+
+func (p *printer) queues(r advisor.States) {
+	p.section("LISTENERS", r.From)
+	if len(r.Listeners) == 0 {
+		p.line("Nothing listens.")
+		return
+	}
+	rows := []table.Row{}
+	for _, row := range r.Listeners {
+		l := row.Listener
+		rows = append(rows, table.Row{l.Endpoint(), l.Queue, l.Limit, p.fill(row.Percent), l.SynRecv, join(row.LimitedBy, l.Unit)})
+	}
+	p.table(table.Row{"listener", "queue", "limit", "", "SYN-RECV", "limited by; opened in"}, rows, 1, 2, 3, 4)
+}
+
+func (p *printer) destinations(r advisor.States) {
+	p.section("DESTINATIONS", r.From)
+	d := r.Destinations
+	if len(d.Top) == 0 {
+		p.line("No connection was made from here.")
+		return
+	}
+	rows := []table.Row{}
+	for _, row := range d.Top {
+		t := row.Target
+		last := fmt.Sprintf("%.0f more connections a second", row.PerSecond)
+		if row.Unknown != "" {
+			last = "unknown: " + row.Unknown
+		}
+		rows = append(rows, table.Row{t.String(), t.Sockets, row.Size, p.fill(row.Percent), t.TimeWait, last})
+	}
+	p.table(table.Row{"destination", "ports", "of", "", "TIME-WAIT", "the rest carries"}, rows, 1, 2, 3, 4)
+	if more := d.Distinct - int64(len(d.Top)); more > 0 {
+		p.line("And %d more.", more)
+	}
+	switch {
+	case d.Sample != nil:
+		p.line("Estimated from %d sockets of about %d, in some stripes of the port range: give or take %d, and small destinations may be missing.", d.Sample.Looked, d.Sample.Of, d.Error)
+	case !d.Exact:
+		p.line("There are more destinations than are told apart: numbers may be too high by up to %d.", d.Error)
+	}
+}
+
+func (p *printer) programs(r advisor.States) {
+	p.section("PROGRAMS", r.From)
+	if len(r.Programs) == 0 {
+		p.line("No socket waits for its program to close it, and none is without one.")
+	}
+	for _, ownership := range r.Programs {
+		note := fmt.Sprint(ownership.Sockets)
+		if ownership.Estimated {
+			note += "; by program, an estimate from some of the descriptors"
+		}
+		p.section(advisor.NameOf(ownership.State), note)
+		rows := []table.Row{}
+		for _, o := range ownership.Top {
+			rows = append(rows, table.Row{o.Sockets, o.Processes, owner(o)})
+		}
+		p.table(table.Row{"sockets", "processes", "program"}, rows, 0, 1)
+		if ownership.More > 0 {
+			p.line("And %d more.", ownership.More)
+		}
+		if ownership.Reason != "" {
+			p.field("unnamed", ownership.Reason)
+		}
+	}
+}
+
+// owner names a program without its number of processes, which has a column.
+func owner(o facts.Owner) string {
+	o.Processes = 0
+	return o.String()
+}

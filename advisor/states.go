@@ -1,0 +1,141 @@
+package advisor
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/tcpstate"
+	"github.com/tcptune/tcptune/sysctl"
+)
+
+// StatesSchema is the version of the form of [States] in JSON
+// (docs/states.schema.json).
+const StatesSchema = 1
+
+// States is the sockets of a namespace by one of the things that tell them apart.
+type States struct {
+	Schema    int             `json:"schema"`
+	Kernel    sysctl.Release  `json:"kernel"`
+	Namespace facts.Namespace `json:"namespace"`
+	By        facts.Breakdown `json:"by"`
+	From      string          `json:"from"` // how they were counted
+	// One of these is filled, the others are empty.
+	States       []State           `json:"states"`
+	Listeners    []QueueRow        `json:"listeners"`
+	Destinations DestinationRows   `json:"destinations"`
+	Programs     []facts.Ownership `json:"programs"`
+}
+
+// QueueRow is a listener and what its limit is.
+type QueueRow struct {
+	Listener facts.Listener `json:"listener"`
+	Percent  int            `json:"percent"`
+	// LimitedBy names what gives the limit: the program's backlog or
+	// net.core.somaxconn, as it is or as it was.
+	LimitedBy string `json:"limited_by"`
+}
+
+// DestinationRows are the destinations with most connections, and how exactly
+// that is known.
+type DestinationRows struct {
+	Distinct int64            `json:"distinct"`
+	Exact    bool             `json:"exact"`
+	Error    int64            `json:"error"`
+	Sample   *facts.Sample    `json:"sample,omitempty"`
+	Top      []DestinationRow `json:"top"`
+}
+
+// DestinationRow is a destination and what the port range still carries to it.
+type DestinationRow struct {
+	Target facts.Target `json:"target"`
+	Size   int          `json:"size"` // ports of the range
+	// Percent of them are in use; PerSecond is how many more connections a second
+	// the others carry.
+	Percent   int     `json:"percent"`
+	PerSecond float64 `json:"per_second"`
+	// Unknown says why there are no numbers.
+	Unknown string `json:"unknown,omitempty"`
+}
+
+// StatesOf tells what a snapshot holds of the sockets, broken down one way.
+// Without sockets in the snapshot all is empty, and From says why.
+func StatesOf(s *facts.Snapshot, by facts.Breakdown) States {
+	r := States{Schema: StatesSchema, Kernel: s.Kernel, Namespace: s.Namespace, By: by, From: statesFrom(s),
+		States: []State{}, Listeners: []QueueRow{}, Destinations: DestinationRows{Top: []DestinationRow{}}, Programs: []facts.Ownership{}}
+	so := s.Sockets
+	if so == nil {
+		return r
+	}
+	switch by {
+	case facts.ByListener:
+		r.Listeners = queues(s)
+	case facts.ByDestination:
+		r.Destinations = destinations(s)
+	case facts.ByProgram:
+		r.Programs = append(r.Programs, so.Owners...)
+	default:
+		r.States = states(s)
+	}
+	return r
+}
+
+// queues lists the listeners, the fullest first.
+func queues(s *facts.Snapshot) []QueueRow {
+	somaxconn := int64(-1)
+	if numbers, err := s.Sysctls["net.core.somaxconn"].Value.Ints(); err == nil && len(numbers) == 1 {
+		somaxconn = numbers[0]
+	}
+	rows := []QueueRow{}
+	for _, l := range s.Sockets.Listeners {
+		row := QueueRow{Listener: l, Percent: l.FillPercent()}
+		switch {
+		case s.Sockets.Approximate || somaxconn < 0:
+			row.LimitedBy = "not known"
+		case l.Limit == somaxconn:
+			row.LimitedBy = "net.core.somaxconn"
+		case l.Limit > somaxconn:
+			row.LimitedBy = "net.core.somaxconn as it was when the program began to listen"
+		default:
+			row.LimitedBy = "the program, or a lower net.core.somaxconn when it began to listen"
+		}
+		rows = append(rows, row)
+	}
+	slices.SortStableFunc(rows, func(a, b QueueRow) int {
+		return cmp.Or(cmp.Compare(b.Percent, a.Percent), cmp.Compare(b.Listener.SynRecv, a.Listener.SynRecv))
+	})
+	return rows
+}
+
+func destinations(s *facts.Snapshot) DestinationRows {
+	spread := s.Sockets.Outbound
+	rows := DestinationRows{Distinct: spread.Distinct, Exact: spread.Exact, Error: spread.Error, Sample: spread.Sample, Top: []DestinationRow{}}
+	for _, target := range spread.Top {
+		row := DestinationRow{Target: target}
+		if h, gap := s.PortHeadroom(target); gap != (facts.Gap{}) {
+			row.Unknown = gap.String()
+		} else {
+			row.Size, row.Percent, row.PerSecond = h.Size, h.Percent, h.PerSecond
+		}
+		rows.Top = append(rows.Top, row)
+	}
+	return rows
+}
+
+// Total is how many sockets the table of states holds.
+func (r States) Total() int64 {
+	n := int64(0)
+	for _, state := range r.States {
+		n += state.IPv4 + state.IPv6 + state.Either
+	}
+	return n
+}
+
+// NameOf is a state's name by its word in a snapshot, and "without a program" for
+// orphans.
+func NameOf(state facts.OwnedState) string {
+	if s, ok := tcpstate.Parse(string(state)); ok {
+		return s.Info().Name
+	}
+	return "without a program"
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/sysctl/netns"
+	"github.com/tcptune/tcptune/sysctl/sysctltest"
+)
+
+// inhabited starts a process in a network namespace of its own with that
+// somaxconn and gives its number.
+func inhabited(t *testing.T, somaxconn string) string {
+	t.Helper()
+	cmd := exec.Command("sleep", "1000")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		sysctltest.RequireKernel(t, "cannot make a network namespace: "+err.Error())
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	pid := strconv.Itoa(cmd.Process.Pid)
+	n, err := netns.Lookup(pid)
+	if err == nil {
+		err = n.Do(func() error { return os.WriteFile("/proc/sys/net/core/somaxconn", []byte(somaxconn), 0) })
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+func TestOneNamespaceByProcessFileAndName(t *testing.T) {
+	pid := inhabited(t, "7")
+	name := fmt.Sprintf("tcptune-test-%d", os.Getpid())
+	if out, err := exec.Command("ip", "netns", "attach", name, pid).CombinedOutput(); err != nil {
+		sysctltest.RequireKernel(t, fmt.Sprintf("ip netns attach: %v %s", err, out))
+	}
+	t.Cleanup(func() { exec.Command("ip", "netns", "delete", name).Run() })
+	for _, ref := range []string{pid, "/proc/" + pid + "/ns/net", name} {
+		if text := printed(t, []int{exitOK}, "facts", "--netns", ref, "--values"); !strings.Contains(text, "\nnet.core.somaxconn = 7  ") || !strings.Contains(text, "\nnamespace.initial = no ") {
+			t.Errorf("facts --netns %s shows another somaxconn than 7, or the host", ref)
+		}
+		if text := printed(t, []int{exitOK, exitFindings}, "check", "--netns", ref); !strings.Contains(strings.SplitN(text, "\n", 2)[0], "network namespace ") {
+			t.Errorf("check --netns %s begins with\n%.200s", ref, text)
+		}
+	}
+	if text := printed(t, []int{exitOK, exitFindings}, "drift", "--netns", pid); !strings.Contains(text, "net:[") {
+		t.Errorf("drift does not name the namespace:\n%s", text)
+	}
+}
+
+func TestAllNamespacesAreComparedWithTheHost(t *testing.T) {
+	first, second := inhabited(t, "7"), inhabited(t, "9")
+	var n advisor.Namespaces
+	text := printed(t, []int{exitOK}, "check", "--netns", "all", "--format", "json", "--fail-on", "never")
+	if err := json.Unmarshal([]byte(text), &n); err != nil {
+		t.Fatal(err)
+	}
+	for pid, value := range map[string]string{first: "7", second: "9"} {
+		id, err := os.Readlink("/proc/" + pid + "/ns/net")
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(n.Namespaces, func(r advisor.NamespaceReport) bool { return r.ID == id })
+		if i < 0 {
+			t.Fatalf("%s is not among %+v", id, n.Namespaces)
+		}
+		r := n.Namespaces[i]
+		if !slices.ContainsFunc(r.Differs, func(d advisor.NamespaceDifference) bool {
+			return d.Key == "net.core.somaxconn" && string(d.Value) == value && d.Host != d.Value
+		}) || r.Name == "" || r.Processes != 1 {
+			t.Errorf("in the namespace of %s somaxconn is %s, and this is reported: %+v", pid, value, r)
+		}
+		if slices.ContainsFunc(r.Differs, func(d advisor.NamespaceDifference) bool { return slices.Contains(n.HostWide, d.Key) }) {
+			t.Errorf("what is host-wide is called different: %+v", r.Differs)
+		}
+	}
+	report := printed(t, []int{exitOK}, "check", "--netns", "all", "--fail-on", "never")
+	for _, part := range []string{"\nOTHER NAMESPACES  ", "One value for the whole host: ", "net.ipv4.tcp_max_orphans", "\n  net.core.somaxconn  7 ", "\n  net.core.somaxconn  9 "} {
+		if !strings.Contains(report, part) {
+			t.Errorf("no %q in:\n%s", part, report)
+		}
+	}
+	if one := printed(t, []int{exitOK}, "check", "--fail-on", "never"); strings.Contains(one, "OTHER NAMESPACES") {
+		t.Error("without --netns others are looked into")
+	}
+	snapshots := strings.Count(printed(t, []int{exitOK}, "facts", "--netns", "all"), "\n  \"tcptune\": ")
+	if values := strings.Count(printed(t, []int{exitOK}, "facts", "--netns", "all", "--values"), "\n# "); snapshots < 3 || values+1 < 3 {
+		t.Errorf("%d snapshots, and values of %d namespaces besides the host's", snapshots, values)
+	}
+	prometheus := printed(t, []int{exitOK}, "check", "--netns", "all", "--format", "github", "--fail-on", "never")
+	if strings.Contains(report, "listen/somaxconn") && !strings.Contains(prometheus, "net:[") {
+		t.Errorf("the namespace is not named:\n%s", prometheus)
+	}
+}
+
+// Of the host and two namespaces the one is named in which a program does not
+// accept, and it alone.
+func TestTheNamespaceInTroubleIsNamed(t *testing.T) {
+	trouble, other := inhabited(t, "4096"), inhabited(t, "4096")
+	n, err := netns.Lookup(trouble)
+	if err == nil {
+		err = n.Do(func() error {
+			err := sysctltest.LoopbackUp()
+			fullListener(t)
+			return err
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all advisor.Namespaces
+	if err := json.Unmarshal([]byte(printed(t, []int{exitFindings}, "check", "--netns", "all", "--format", "json", "--fail-on", "error")), &all); err != nil {
+		t.Fatal(err)
+	}
+	full := func(findings []advisor.Finding) bool {
+		return slices.ContainsFunc(findings, func(f advisor.Finding) bool { return f.Rule == "listen/queue-full" })
+	}
+	if full(all.Host.Findings) {
+		t.Error("the host is blamed")
+	}
+	for _, r := range all.Namespaces {
+		if full(r.Findings) != (r.ID == n.ID.String()) {
+			t.Errorf("in trouble is %v; of %s (%s) is said: %+v", n.ID, r.Name, r.ID, r.Findings)
+		}
+	}
+	text := printed(t, []int{exitOK}, "states", "--netns", "all")
+	if !strings.Contains(text, "  LISTEN  ") || !strings.Contains(text, "("+n.ID.String()+")\n") {
+		t.Errorf("no row for %v in:\n%s", n.ID, text)
+	}
+	if text := printed(t, []int{exitOK}, "states", "--netns", "all", "--by", "listener"); !strings.Contains(text, "("+n.ID.String()+")\n\nLISTENERS") {
+		t.Errorf("the listeners of %v are not listed:\n%s", n.ID, text)
+	}
+	documents, found := json.NewDecoder(strings.NewReader(printed(t, []int{exitOK}, "states", "--netns", "all", "--format", "json"))), false
+	for documents.More() {
+		var of advisor.States
+		if err := documents.Decode(&of); err != nil {
+			t.Fatal(err)
+		}
+		found = found || of.Namespace.ID == n.ID.String() && of.Total() == 3
+	}
+	if !found {
+		t.Errorf("no document has the 3 sockets of %v", n.ID)
+	}
+	// And by a process within.
+	printed(t, []int{exitFindings}, "check", "--netns", trouble, "--fail-on", "error")
+	printed(t, []int{exitOK}, "check", "--netns", other, "--fail-on", "error")
+}
+
+func TestNamespacesThatCannotBe(t *testing.T) {
+	for _, c := range []struct {
+		code int
+		want string
+		args []string
+	}{
+		{exitUnreadable, `/run/netns has no network namespace "nope"`, []string{"check", "--netns", "nope"}},
+		{exitUnreadable, "there is no process 4194305", []string{"facts", "--netns", "4194305"}},
+		{exitUnreadable, "/proc/self/ns/mnt: not a network namespace", []string{"check", "--netns", "/proc/self/ns/mnt"}},
+		{exitUnreadable, "no such file", []string{"drift", "--netns", "./nope"}},
+		{exitUnreadable, `has no network namespace "\x1b[31m"`, []string{"check", "--netns", "\x1b[31m"}},
+		{exitUsage, "--netns is empty", []string{"check", "--netns", ""}},
+		{exitUsage, "cannot look into all", []string{"drift", "--netns", "all"}},
+		{exitUsage, "[facts netns]", []string{"check", "--netns", "1", "--facts", "x"}},
+		{exitUsage, "--write-profile is for one", []string{"check", "--netns", "all", "--write-profile", "-"}},
+		{exitUsage, "one network namespace", []string{"check", "--netns", "all", "--watch", "1s"}},
+		{exitUsage, "one network namespace", []string{"states", "--netns", "all", "--watch", "1s"}},
+		{exitUsage, "less than 100ms", []string{"check", "--watch", "1ms"}},
+		{exitUsage, "less than 100ms", []string{"check", "--watch", "-1s"}},
+		{exitUsage, "less than 100ms", []string{"check", "--watch", "0"}},
+		{exitUsage, "no part in --format sarif", []string{"check", "--watch", "1s", "--format", "sarif"}},
+		{exitUsage, "[watch interval]", []string{"check", "--watch", "1s", "--interval", "1s"}},
+	} {
+		var out, errs strings.Builder
+		code := run(t.Context(), c.args, &app{in: strings.NewReader(""), out: &out, err: &errs})
+		if code != c.code || !strings.Contains(errs.String(), c.want) || out.Len() > 0 {
+			t.Errorf("tcptune %q: exit code %d, want %d; said %q, want %q; printed %q", c.args, code, c.code, errs.String(), c.want, out.String())
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/sysctl/sysctltest"
+)
+
+// fullListener is a listener whose accept queue of one is full, and the function
+// that empties it.
+func fullListener(t *testing.T) (empty func()) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(name.(*unix.SockaddrInet4).Port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return func() {
+		if accepted, _, err := unix.Accept(fd); err != nil {
+			t.Fatal(err)
+		} else {
+			t.Cleanup(func() { unix.Close(accepted) })
+		}
+	}
+}
+
+// watching starts 'tcptune check --watch' and gives its lines as they come.
+func watching(t *testing.T, args ...string) (*exec.Cmd, *bufio.Scanner, *strings.Builder) {
+	t.Helper()
+	cmd := exec.Command(command(t), append([]string{"check", "--watch", "100ms"}, args...)...)
+	errs := &strings.Builder{}
+	cmd.Stderr = errs
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return cmd, bufio.NewScanner(out), errs
+}
+
+// command is the test binary under the name that makes it the command.
+func command(t *testing.T) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), "tcptune")
+	if err := os.Symlink(self, link); err != nil {
+		t.Fatal(err)
+	}
+	return link
+}
+
+func TestWatchTellsWhatComesAndGoesUntilInterrupted(t *testing.T) {
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	cmd, lines, _ := watching(t, "--format", "json")
+	next := func(change advisor.Change, rule string) {
+		t.Helper()
+		for lines.Scan() {
+			var event advisor.Event
+			if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
+				t.Fatalf("%v in %q", err, lines.Text())
+			}
+			if event.Finding.Rule != rule {
+				continue
+			}
+			if event.Change != change || time.Since(event.Time) > time.Hour {
+				t.Fatalf("%s %s at %v, want %s", rule, event.Change, event.Time, change)
+			}
+			if err := compiled(t)["watch"].Validate(parseJSON(t, lines.Text())); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		t.Fatalf("ended before %s %s", rule, change)
+	}
+	for range 2 {
+		empty := fullListener(t)
+		next(advisor.Appeared, "listen/queue-full")
+		empty()
+		next(advisor.Gone, "listen/queue-full")
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	for lines.Scan() {
+	}
+	cmd.Wait()
+	if status := cmd.ProcessState.Sys().(syscall.WaitStatus); !status.Signaled() || status.Signal() != syscall.SIGINT {
+		t.Errorf("ended with %v", cmd.ProcessState)
+	}
+}
+
+func TestWatchPrintsOneLineForAnEventAndNoMore(t *testing.T) {
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	empty := fullListener(t)
+	cmd, lines, errs := watching(t, "--min-severity", "error", "--disable", "files/*")
+	if !lines.Scan() {
+		t.Fatalf("ended at once: %s", errs)
+	}
+	first := lines.Text()
+	time.Sleep(500 * time.Millisecond) // some looks at the same
+	empty()
+	if !lines.Scan() {
+		t.Fatalf("ended: %s", errs)
+	}
+	second := lines.Text()
+	cmd.Process.Signal(os.Interrupt)
+	for i, line := range []string{first, second} {
+		at, rest, _ := strings.Cut(line, " ")
+		if _, err := time.Parse(time.RFC3339, at); err != nil {
+			t.Errorf("no time in %q", line)
+		}
+		want := []string{"appeared error listen/queue-full: the accept queue is full at 1 of 1 listeners: ", "gone error listen/queue-full: "}[i]
+		if !strings.HasPrefix(rest, want) {
+			t.Errorf("said %q, want %q", rest, want)
+		}
+	}
+	if lines.Scan() {
+		t.Errorf("one line too many: %s", lines.Text())
+	}
+}
+
+// Whoever reads may stop: the command ends.
+func TestWatchEndsWithItsPipe(t *testing.T) {
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(command(t), "check", "--watch", "100ms")
+	cmd.Stdout = write
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	write.Close()
+	read.Close()
+	fullListener(t)
+	if cmd.Wait() == nil {
+		t.Error("ended as if all was well")
+	}
+}
