@@ -252,9 +252,6 @@ func (f *finder) units() (facts.Manager, bool) {
 				continue
 			}
 			seen[base] = true
-			if real, err := f.resolve(file); err != nil || path.Base(real) == "null" {
-				continue
-			}
 			text, ok := f.read(file)
 			if !ok || !strings.Contains(text, "sysctl") {
 				continue

@@ -98,6 +98,9 @@ func (f *finder) readWithMode(path string) (string, fs.FileMode, bool) {
 			return string(content), info.Mode(), true
 		}
 	}
+	if info, errStat := os.Stat(real); errStat == nil && info.Mode()&fs.ModeCharDevice != 0 {
+		return "", 0, false // a link to /dev/null, which masks others and says nothing
+	}
 	f.failed(path, err)
 	return "", 0, false
 }
