@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tcptune/tcptune/rules"
 	"github.com/tcptune/tcptune/sysctl/sysctltest"
@@ -111,5 +114,31 @@ func TestReadmeRulePassesItsTest(t *testing.T) {
 	r, _ := set.Get("site/many-connections")
 	for _, fault := range r.Test() {
 		t.Error(fault)
+	}
+}
+
+// Sessions of the README that begin with printf print what is shown.
+func TestReadmeSessions(t *testing.T) {
+	t.Setenv("COLUMNS", "")
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions := 0
+	for _, block := range fenced(string(readme), "console") {
+		command, shown, _ := strings.Cut(block, "\n")
+		input, args, found := strings.Cut(strings.TrimPrefix(command, "$ printf '"), `\n' | tcptune `)
+		if !found {
+			continue
+		}
+		sessions++
+		var out, errs strings.Builder
+		run(context.Background(), strings.Fields(args), &app{in: strings.NewReader(input + "\n"), out: &out, err: &errs})
+		if diff := cmp.Diff(shown, out.String()); diff != "" {
+			t.Errorf("%s: shown (-) and printed (+):\n%s%s", command, diff, errs.String())
+		}
+	}
+	if sessions != 1 {
+		t.Errorf("%d sessions begin with printf", sessions)
 	}
 }
