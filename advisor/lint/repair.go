@@ -3,7 +3,6 @@ package lint
 import (
 	"cmp"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -29,13 +28,8 @@ func (r Result) Source(name string) (path string, content []byte, err error) {
 	if name == StandardInput {
 		return path, judged.content, nil
 	}
-	file, _, err := regular.Open(path)
-	if err != nil {
+	if content, _, err = regular.Read(path, settings.MaxSize+1); err != nil {
 		return "", nil, fmt.Errorf("%s: %w", path, err)
-	}
-	defer file.Close()
-	if content, err = io.ReadAll(io.LimitReader(file, settings.MaxSize+1)); err != nil {
-		return "", nil, err
 	}
 	return path, content, nil
 }

@@ -165,23 +165,25 @@ func read(path string, asked bool) File { return readAs(path, path, asked) }
 
 // readAs reads a file as if it had another name.
 func readAs(name, path string, asked bool) File {
-	file, _, err := regular.Open(path)
+	content, _, err := regular.Read(path, settings.MaxSize+1)
 	if err != nil {
 		return File{Name: path, Err: err, Asked: asked}
 	}
-	defer file.Close()
-	f := readAll(name, file)
+	f := understand(name, content)
 	f.Asked = asked
 	return f
 }
 
 func readAll(name string, r io.Reader) File {
-	f := File{Name: name, Asked: true}
 	content, err := io.ReadAll(io.LimitReader(r, settings.MaxSize+1))
 	if err != nil {
-		f.Err = fmt.Errorf("could not be read: %w", err)
-		return f
+		return File{Name: name, Asked: true, Err: fmt.Errorf("could not be read: %w", err)}
 	}
+	return understand(name, content)
+}
+
+func understand(name string, content []byte) (f File) {
+	f.Name, f.Asked = name, true
 	if name == StandardInput {
 		f.content = content
 	}

@@ -209,31 +209,29 @@ var (
 func (f *finder) udev() (facts.Manager, bool) {
 	m := facts.Manager{Name: "udev", Active: true, AtBoot: true, When: "when what the rule names appears"}
 	found := false
-	for _, dir := range []string{"/etc/udev/rules.d", "/run/udev/rules.d", "/usr/local/lib/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d"} {
-		for _, file := range f.list(dir) {
-			if path.Ext(file) != ".rules" {
+	for _, file := range f.inForce(".rules", "/etc/udev/rules.d", "/run/udev/rules.d", "/usr/local/lib/udev/rules.d", "/usr/lib/udev/rules.d", "/lib/udev/rules.d") {
+		text, _ := f.read(file)
+		if !strings.Contains(text, "sysctl") && !strings.Contains(text, "SYSCTL{") {
+			continue
+		}
+		number := 0
+		for l := range strings.Lines(text) {
+			number++
+			if strings.HasPrefix(strings.TrimSpace(l), "#") {
 				continue
 			}
-			text, _ := f.read(file)
-			number := 0
-			for l := range strings.Lines(text) {
-				number++
-				if strings.HasPrefix(strings.TrimSpace(l), "#") {
-					continue
+			before := len(m.Sets)
+			for _, command := range udevRun().FindAllStringSubmatch(l, -1) {
+				found = f.commands(&m, file, command[1], number-1) || found
+			}
+			for _, set := range udevSysctl().FindAllStringSubmatch(l, -1) {
+				if key, err := sysctl.ParseKey(set[1]); err == nil && concerned(key) {
+					m.Sets = append(m.Sets, facts.Hold{Key: key, Value: sysctl.Value(set[2]), Place: facts.Place{File: file, Line: number, Text: strings.TrimSpace(l)}})
+					m.Evidence, found = append(m.Evidence, facts.Place{File: file, Line: number}.String()), true
 				}
-				before := len(m.Sets)
-				for _, command := range udevRun().FindAllStringSubmatch(l, -1) {
-					found = f.commands(&m, file, command[1], number-1) || found
-				}
-				for _, set := range udevSysctl().FindAllStringSubmatch(l, -1) {
-					if key, err := sysctl.ParseKey(set[1]); err == nil && concerned(key) {
-						m.Sets = append(m.Sets, facts.Hold{Key: key, Value: sysctl.Value(set[2]), Place: facts.Place{File: file, Line: number, Text: strings.TrimSpace(l)}})
-						m.Evidence, found = append(m.Evidence, facts.Place{File: file, Line: number}.String()), true
-					}
-				}
-				for i := range m.Sets[before:] {
-					m.Sets[before+i].Doubt = "it may come before the files of sysctl.d or after them"
-				}
+			}
+			for i := range m.Sets[before:] {
+				m.Sets[before+i].Doubt = "it may come before the files of sysctl.d or after them"
 			}
 		}
 	}
@@ -244,38 +242,31 @@ func (f *finder) udev() (facts.Manager, bool) {
 func (f *finder) units() (facts.Manager, bool) {
 	m := facts.Manager{Name: "systemd units", Active: true, AtBoot: true, When: "when they are started"}
 	found := false
-	seen := map[string]bool{}
-	for _, dir := range []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"} {
-		for _, file := range f.list(dir) {
-			base := path.Base(file)
-			if path.Ext(base) != ".service" || seen[base] {
+	for _, file := range f.inForce(".service", "/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system") {
+		text, ok := f.read(file)
+		if !ok || !strings.Contains(text, "sysctl") {
+			continue
+		}
+		base := path.Base(file)
+		read, err := settings.Read(base, []byte(text))
+		if err != nil || !slices.ContainsFunc(read.Settings, func(s settings.Setting) bool { return concerned(s.Key) }) {
+			continue
+		}
+		link, enabled := f.enabled(strings.TrimSuffix(base, ".service"))
+		if enabled {
+			m.Evidence = append(m.Evidence, link)
+		}
+		for _, s := range read.Settings {
+			if !concerned(s.Key) || strings.HasPrefix(s.At, "ExecStop") {
 				continue
 			}
-			seen[base] = true
-			text, ok := f.read(file)
-			if !ok || !strings.Contains(text, "sysctl") {
-				continue
+			hold := facts.Hold{Key: s.Key, Value: s.Value, Container: s.Container,
+				Place: facts.Place{File: file, Line: s.Line, Column: s.Column, EndColumn: s.EndColumn, Text: s.Text}}
+			if !enabled {
+				hold.Doubt = "nothing that was found starts the unit"
 			}
-			read, err := settings.Read(base, []byte(text))
-			if err != nil || !slices.ContainsFunc(read.Settings, func(s settings.Setting) bool { return concerned(s.Key) }) {
-				continue
-			}
-			link, enabled := f.enabled(strings.TrimSuffix(base, ".service"))
-			if enabled {
-				m.Evidence = append(m.Evidence, link)
-			}
-			for _, s := range read.Settings {
-				if !concerned(s.Key) || strings.HasPrefix(s.At, "ExecStop") {
-					continue
-				}
-				hold := facts.Hold{Key: s.Key, Value: s.Value, Container: s.Container,
-					Place: facts.Place{File: file, Line: s.Line, Column: s.Column, EndColumn: s.EndColumn, Text: s.Text}}
-				if !enabled {
-					hold.Doubt = "nothing that was found starts the unit"
-				}
-				m.Sets = append(m.Sets, hold)
-				m.Evidence, found = append(m.Evidence, hold.Place.String()), true
-			}
+			m.Sets = append(m.Sets, hold)
+			m.Evidence, found = append(m.Evidence, hold.Place.String()), true
 		}
 	}
 	return m, found

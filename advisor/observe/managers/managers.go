@@ -81,22 +81,17 @@ func (f *finder) read(path string) (string, bool) {
 }
 
 func (f *finder) readWithMode(path string) (string, fs.FileMode, bool) {
-	var file *os.File
-	var info fs.FileInfo
+	var content []byte
+	var mode fs.FileMode
 	real, err := f.resolve(path)
 	if err == nil {
-		file, info, err = regular.Open(real)
+		content, mode, err = regular.Read(real, maxManagerFile+1)
+	}
+	if len(content) > maxManagerFile {
+		err = fmt.Errorf("is larger than %d MiB", maxManagerFile>>20)
 	}
 	if err == nil {
-		defer file.Close()
-		var content []byte
-		content, err = io.ReadAll(io.LimitReader(file, maxManagerFile+1))
-		if err == nil && len(content) > maxManagerFile {
-			err = fmt.Errorf("is larger than %d MiB", maxManagerFile>>20)
-		}
-		if err == nil {
-			return string(content), info.Mode(), true
-		}
+		return string(content), mode, true
 	}
 	if info, errStat := os.Stat(real); errStat == nil && info.Mode()&fs.ModeCharDevice != 0 {
 		return "", 0, false // a link to /dev/null, which masks others and says nothing
@@ -145,6 +140,23 @@ func (f *finder) list(dir string) []string {
 		names[i] = path.Join(dir, name)
 	}
 	return names
+}
+
+// inForce lists the files of an extension in some folders. A file hides those of
+// its name in later folders, as udev(7) and systemd.unit(5) have it; and one of the
+// folders may be a link to another.
+func (f *finder) inForce(extension string, dirs ...string) []string {
+	var files []string
+	seen := map[string]bool{}
+	for _, dir := range dirs {
+		for _, file := range f.list(dir) {
+			if name := path.Base(file); path.Ext(name) == extension && !seen[name] {
+				seen[name] = true
+				files = append(files, file)
+			}
+		}
+	}
+	return files
 }
 
 // exists reports whether there is something of that name, a broken link too.
@@ -219,12 +231,10 @@ func (f *finder) findProcesses() {
 		if err != nil {
 			continue
 		}
-		comm, _, err := regular.Open(path.Join(real, name, "comm"))
+		content, _, err := regular.Read(real+"/"+name+"/comm", maxComm)
 		if err != nil {
 			continue // it has ended
 		}
-		content, _ := io.ReadAll(io.LimitReader(comm, maxComm))
-		comm.Close()
 		if process := strings.TrimSpace(string(content)); slices.Contains(watched, process) {
 			f.processes[process] = append(f.processes[process], pid)
 		}

@@ -208,7 +208,7 @@ func TestManagersFound(t *testing.T) {
 			"var/spool/cron/crontabs/root": "@reboot /sbin/sysctl -w net.ipv4.tcp_rfc1337=1\n"},
 			[]string{"cron", "seen /etc/cron.d/tune:2", "seen /etc/cron.d/tune:3", "seen /var/spool/cron/crontabs/root:1",
 				"net.core.somaxconn = 9 at /etc/cron.d/tune:2", "net.ipv4.tcp_fin_timeout = 9 at /etc/cron.d/tune:3", "net.ipv4.tcp_rfc1337 = 1 at /var/spool/cron/crontabs/root:1"}},
-		"udev": {map[string]string{"etc/udev/rules.d/91-ct.rules": "# SYSCTL{net/core/somaxconn}=\"1\"\nACTION==\"add\", SUBSYSTEM==\"module\", KERNEL==\"nf_conntrack\", RUN+=\"/sbin/sysctl -w net.netfilter.nf_conntrack_max=9\"\nSUBSYSTEM==\"net\", SYSCTL{net/ipv4/tcp_rfc1337}==\"0\", SYSCTL{net/ipv4/tcp_rfc1337}=\"1\"\n"},
+		"udev": {map[string]string{"usr/lib/udev/rules.d/91-ct.rules": "SYSCTL{net/core/somaxconn}=\"2\"\n", "etc/udev/rules.d/91-ct.rules": "# SYSCTL{net/core/somaxconn}=\"1\"\nACTION==\"add\", SUBSYSTEM==\"module\", KERNEL==\"nf_conntrack\", RUN+=\"/sbin/sysctl -w net.netfilter.nf_conntrack_max=9\"\nSUBSYSTEM==\"net\", SYSCTL{net/ipv4/tcp_rfc1337}==\"0\", SYSCTL{net/ipv4/tcp_rfc1337}=\"1\"\n"},
 			[]string{"udev", "seen /etc/udev/rules.d/91-ct.rules:2", "seen /etc/udev/rules.d/91-ct.rules:3",
 				"net.netfilter.nf_conntrack_max = 9 at /etc/udev/rules.d/91-ct.rules:2; it may come before the files of sysctl.d or after them",
 				"net.ipv4.tcp_rfc1337 = 1 at /etc/udev/rules.d/91-ct.rules:3; it may come before the files of sysctl.d or after them"}},
