@@ -113,7 +113,7 @@ func countOnce(alter func(*facts.Snapshot, *census)) (*facts.Sockets, error) {
 		if c.dump == nil {
 			return os.ErrPermission
 		}
-		_, err := c.states(ctx)
+		_, err := c.states(ctx, (*tally).addState)
 		return err
 	})
 	if err == nil && s.Sockets == nil {

@@ -85,7 +85,7 @@ func (c *census) take(ctx context.Context, overSockDiag func(context.Context) er
 // them: destinations are counted one by one only if a sample says that the ports
 // towards one of them may be running out.
 func (c *census) everything(ctx context.Context) error {
-	arithmetic, err := c.states(ctx)
+	arithmetic, err := c.states(ctx, (*tally).add)
 	if err != nil {
 		return err
 	}
@@ -128,11 +128,12 @@ func (c *census) outbound(states sockdiag.States) sockdiag.Query {
 	return sockdiag.Query{States: states, LocalPorts: []sockdiag.Ports{{First: c.ephemeral.first, Last: c.ephemeral.last}}}
 }
 
-// states counts sockets by state and half-open connections by listener, and
-// tells whether ESTABLISHED and TIME-WAIT were computed, not dumped.
-func (c *census) states(ctx context.Context) (arithmetic bool, err error) {
+// states counts sockets by state, each as add does, and tells whether ESTABLISHED
+// and TIME-WAIT were computed, not dumped.
+func (c *census) states(ctx context.Context, add func(*tally, *sockdiag.Socket)) (arithmetic bool, err error) {
+	count := func(s *sockdiag.Socket) { add(c.count, s) }
 	if c.canCompute() {
-		if err := c.dump(ctx, sockdiag.Query{States: dumped}, c.count.add); err != nil {
+		if err := c.dump(ctx, sockdiag.Query{States: dumped}, count); err != nil {
 			return false, err
 		}
 		if timeWait, ok := c.count.complete(c.snapshot.Sockstat); ok && c.plausible() {
@@ -148,7 +149,7 @@ func (c *census) states(ctx context.Context) (arithmetic bool, err error) {
 		}
 		c.count = newTally(c.ephemeral)
 	}
-	if err := c.dump(ctx, sockdiag.Query{States: sockdiag.AllStates}, c.count.add); err != nil {
+	if err := c.dump(ctx, sockdiag.Query{States: sockdiag.AllStates}, count); err != nil {
 		return false, err
 	}
 	c.snapshot.Sockets = c.count.result(facts.ByDump)
@@ -262,7 +263,7 @@ func (l *look) brokenDown(ctx context.Context, by facts.Breakdown) (*facts.Snaps
 		s.Counters = counters.groups
 		sockstat(s, proc)
 		err = c.take(ctx, func(ctx context.Context) error {
-			_, err := c.states(ctx)
+			_, err := c.states(ctx, (*tally).addState)
 			return err
 		})
 	}

@@ -60,8 +60,8 @@ func familyOf(s *sockdiag.Socket) int {
 	return 0
 }
 
-// add counts a socket of whatever state.
-func (t *tally) add(s *sockdiag.Socket) {
+// addState counts a socket towards its state, and nothing else.
+func (t *tally) addState(s *sockdiag.Socket) {
 	if int(s.State) >= len(t.perState[0]) {
 		return
 	}
@@ -70,7 +70,16 @@ func (t *tally) add(s *sockdiag.Socket) {
 	if s.Full {
 		t.full[family]++
 	}
-	mini := s.Timer == sockdiag.TimerTimeWait
+	if s.State == tcpstate.FinWait2 && isMini(s) {
+		t.mini++
+	}
+}
+
+func isMini(s *sockdiag.Socket) bool { return s.Timer == sockdiag.TimerTimeWait }
+
+// add counts a socket of whatever state, towards all that is told apart.
+func (t *tally) add(s *sockdiag.Socket) {
+	t.addState(s)
 	switch s.State {
 	case tcpstate.Listen:
 		t.listeners = append(t.listeners, facts.Listener{Address: s.Local.Addr().Unmap().String(), Port: int(s.Local.Port()),
@@ -93,8 +102,7 @@ func (t *tally) add(s *sockdiag.Socket) {
 			if s.State == tcpstate.LastAck {
 				t.owners.add(facts.OwnedLastAck, s)
 			}
-		case mini:
-			t.mini++
+		case isMini(s):
 			t.finWait2Orphans++
 		default:
 			t.orphans++

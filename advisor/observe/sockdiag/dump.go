@@ -67,8 +67,8 @@ func Of(states ...tcpstate.State) States {
 // it describes them, which is what takes its time.
 type Query struct {
 	States States
-	// LocalPorts are ranges of which the local port must be in one; nil for any
-	// port.
+	// LocalPorts are ranges of which the local port must be in one, in their order
+	// and apart; nil for any port.
 	LocalPorts []Ports
 }
 
@@ -191,35 +191,46 @@ func (q Query) request() []byte {
 	return append(request, program...)
 }
 
-// portProgram asks whether the local port is in one of some ranges. It is made of
-// struct inet_diag_bc_op: a code, how many bytes to go on if it holds and how many
-// if not; a comparison's operand is the last field of a second one. Whoever comes
-// to the end is wanted, whoever jumps beyond it is not (net/ipv4/inet_diag.c,
-// inet_diag_bc_run).
+// portProgram asks whether the local port is in one of some ranges, which come in
+// their order. It is made of struct inet_diag_bc_op: a code, how many bytes to go
+// on if it holds and how many if not, never back; a comparison's operand is the
+// last field of a second one. Whoever comes to the end is wanted, whoever jumps
+// beyond it is not (net/ipv4/inet_diag.c, inet_diag_bc_run). As it runs on every
+// socket of the states asked for, it halves the ranges with each step.
 func portProgram(ranges []Ports) []byte {
-	const (
-		jump, atLeast, atMost = 1, 2, 3 // INET_DIAG_BC_JMP, INET_DIAG_BC_S_GE, INET_DIAG_BC_S_LE
-		comparison, leap      = 8, 4    // bytes
-		step                  = 2*comparison + leap
-	)
-	var program []byte
-	add := func(code, yes byte, no int) {
-		program = append(program, code, yes)
-		program = binary.NativeEndian.AppendUint16(program, uint16(no))
+	length := programLength(len(ranges))
+	return appendPortProgram(make([]byte, 0, length), ranges, length)
+}
+
+const (
+	jump, atLeast, atMost = 1, 2, 3 // INET_DIAG_BC_JMP, INET_DIAG_BC_S_GE, INET_DIAG_BC_S_LE
+	comparison, leap      = 8, 4    // bytes
+)
+
+// programLength: each range has two comparisons and, but for the last one, a leap
+// to the end; between two halves stands one comparison.
+func programLength(ranges int) int { return ranges*(3*comparison+leap) - comparison - leap }
+
+func appendPortProgram(program []byte, ranges []Ports, end int) []byte {
+	compare := func(code byte, port uint16, otherwise int) {
+		program = append(program, code, comparison)
+		program = binary.NativeEndian.AppendUint16(program, uint16(otherwise-(len(program)-2)))
+		program = append(program, 0, 0)
+		program = binary.NativeEndian.AppendUint16(program, port)
 	}
-	end := len(ranges)*step - leap
-	for i, ports := range ranges {
-		next := (i + 1) * step
-		if i == len(ranges)-1 {
-			next = end + 4
-		}
-		add(atLeast, comparison, next-len(program))
-		add(0, 0, int(ports.First))
-		add(atMost, comparison, next-len(program))
-		add(0, 0, int(ports.Last))
-		if i < len(ranges)-1 {
-			add(jump, leap, end-len(program))
-		}
+	if half := len(ranges) / 2; half > 0 {
+		upper := len(program) + comparison
+		lower := upper + programLength(len(ranges)-half) + leap
+		compare(atLeast, ranges[half].First, lower)
+		program = appendPortProgram(program, ranges[half:], end)
+		return appendPortProgram(program, ranges[:half], end)
+	}
+	beyond := end + leap
+	compare(atLeast, ranges[0].First, beyond)
+	compare(atMost, ranges[0].Last, beyond)
+	if len(program) < end {
+		program = append(program, jump, leap)
+		program = binary.NativeEndian.AppendUint16(program, uint16(end-(len(program)-2)))
 	}
 	return program
 }
