@@ -8,6 +8,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -41,11 +42,32 @@ type Expr struct {
 // built, that it is one, and that it needs those names, sorted. It is compiled
 // when it is first asked, and only if nothing that it needs is missing.
 func Checked(source string, needs []Name) Expr {
-	return Expr{source: source, needs: needs, later: sync.OnceValue(func() Expr {
-		e, _ := Compile(source)
-		return e
-	})}
+	e := Expr{source: source, needs: needs}
+	if e.plain = plainText(source, needs); e.plain == nil {
+		e.later = sync.OnceValue(func() Expr {
+			e, _ := Compile(source)
+			return e
+		})
+	}
+	return e
 }
+
+// plainText reads an expression that was checked if it is three words that are a
+// comparison. A check asks a hundred such, and parsing them would take longer
+// than asking.
+func plainText(source string, needs []Name) *comparison {
+	words := strings.Fields(source)
+	if len(words) != 3 || len(needs) != 1 || words[0] != string(needs[0]) || !slices.Contains(comparisons, words[1]) {
+		return nil
+	}
+	number, err := strconv.Atoi(words[2])
+	if err != nil {
+		return nil
+	}
+	return &comparison{needs[0], words[1], number}
+}
+
+var comparisons = []string{"<", "<=", ">", ">=", "==", "!="}
 
 // A comparison is "fact operator number".
 type comparison struct {
@@ -83,7 +105,7 @@ func compare[T int | float64](a T, operator string, b T) bool {
 // the schema with one written down; nil if it is more, or something else.
 func plainly(node ast.Node) *comparison {
 	n, ok := node.(*ast.BinaryNode)
-	if !ok || !slices.Contains([]string{"<", "<=", ">", ">=", "==", "!="}, n.Operator) {
+	if !ok || !slices.Contains(comparisons, n.Operator) {
 		return nil
 	}
 	name, _, isName := dotted(n.Left)
