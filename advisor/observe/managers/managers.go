@@ -30,7 +30,7 @@ import (
 // number of processors. The list is never nil; the error tells what was there
 // and could not be read.
 func Find(root string, cpus int) ([]facts.Manager, error) {
-	f := &finder{root: root, cpus: cpus}
+	f := &finder{root: root, cpus: cpus, folders: map[string][]string{}}
 	f.findProcesses()
 	found := []facts.Manager{}
 	for _, look := range []func() (facts.Manager, bool){
@@ -54,7 +54,8 @@ func Find(root string, cpus int) ([]facts.Manager, error) {
 type finder struct {
 	root      string
 	cpus      int
-	processes map[string][]int // by name
+	processes map[string][]int    // by name
+	folders   map[string][]string // that were listed
 	unread    []error
 }
 
@@ -114,8 +115,18 @@ func (f *finder) failed(path string, err error) {
 	}
 }
 
-// list is the paths of a folder's entries, sorted.
+// list is the paths of a folder's entries, sorted. Several managers have their
+// units in the same folders: each is read once.
 func (f *finder) list(dir string) []string {
+	entries, known := f.folders[dir]
+	if !known {
+		entries = f.readFolder(dir)
+		f.folders[dir] = entries
+	}
+	return entries
+}
+
+func (f *finder) readFolder(dir string) []string {
 	real, err := f.resolve(dir)
 	if err != nil {
 		f.failed(dir, err)
