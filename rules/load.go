@@ -143,6 +143,9 @@ func (s Set) Get(name string) (Rule, bool) {
 // Without is the set less the rules whose names match one of the patterns
 // (path.Match), as in "timewait/*". A pattern that matches none is an error.
 func (s Set) Without(patterns []string) (Set, error) {
+	if len(patterns) == 0 {
+		return s, nil
+	}
 	rest := Set{byName: maps.Clone(s.byName)}
 	for _, pattern := range patterns {
 		names, err := s.matching(pattern)
