@@ -25,6 +25,8 @@ type States struct {
 	Listeners    []QueueRow        `json:"listeners"`
 	Destinations DestinationRows   `json:"destinations"`
 	Programs     []facts.Ownership `json:"programs"`
+	// Unseen says what of the listeners was not looked for or found, and why.
+	Unseen string `json:"unseen,omitempty"`
 }
 
 // QueueRow is a listener and what its limit is.
@@ -69,7 +71,7 @@ func StatesOf(s *facts.Snapshot, by facts.Breakdown) States {
 	}
 	switch by {
 	case facts.ByListener:
-		r.Listeners = queues(s)
+		r.Listeners, r.Unseen = queues(s), so.Unseen
 	case facts.ByDestination:
 		r.Destinations = destinations(s)
 	case facts.ByProgram:
@@ -102,9 +104,16 @@ func queues(s *facts.Snapshot) []QueueRow {
 		rows = append(rows, row)
 	}
 	slices.SortStableFunc(rows, func(a, b QueueRow) int {
-		return cmp.Or(cmp.Compare(b.Percent, a.Percent), cmp.Compare(b.Listener.SynRecv, a.Listener.SynRecv))
+		return cmp.Or(cmp.Compare(b.Percent, a.Percent), cmp.Compare(halfOpen(b), halfOpen(a)))
 	})
 	return rows
+}
+
+func halfOpen(row QueueRow) int64 {
+	if row.Listener.SynRecv == nil {
+		return 0
+	}
+	return *row.Listener.SynRecv
 }
 
 func destinations(s *facts.Snapshot) DestinationRows {

@@ -485,13 +485,13 @@ func orphans(n int64) func(*facts.Snapshot) {
 
 func listen(port int) func(*facts.Snapshot) {
 	return func(s *facts.Snapshot) {
-		s.Sockets.Listeners = append(s.Sockets.Listeners, facts.Listener{Address: "0.0.0.0", Port: port, Limit: 128})
+		s.Sockets.Listeners = append(s.Sockets.Listeners, facts.Listener{Address: "0.0.0.0", Port: port, Limit: 128, SynRecv: new(int64)})
 	}
 }
 
 func acceptQueue(port int, queue, limit int64) func(*facts.Snapshot) {
 	return func(s *facts.Snapshot) {
-		s.Sockets.Listeners = append(s.Sockets.Listeners, facts.Listener{Address: "0.0.0.0", Port: port, Queue: queue, Limit: limit})
+		s.Sockets.Listeners = append(s.Sockets.Listeners, facts.Listener{Address: "0.0.0.0", Port: port, Queue: queue, Limit: limit, SynRecv: new(int64)})
 	}
 }
 

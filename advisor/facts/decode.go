@@ -135,7 +135,9 @@ func (s *Snapshot) validate() error {
 			check.port("sockets.listeners", l.Port)
 			check.count("sockets.listeners.queue", l.Queue)
 			check.count("sockets.listeners.limit", l.Limit)
-			check.count("sockets.listeners.syn_recv", l.SynRecv)
+			if l.SynRecv != nil {
+				check.count("sockets.listeners.syn_recv", *l.SynRecv)
+			}
 		}
 		for _, spread := range []Spread{so.Outbound, so.SynSent} {
 			check.count("sockets: distinct destinations", spread.Distinct)

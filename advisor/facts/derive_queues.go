@@ -20,18 +20,7 @@ func (d *deriver) listeners() {
 		return
 	}
 	d.set("listeners.count", len(so.Listeners), string(so.Source))
-	most := Listener{}
-	for _, l := range so.Listeners {
-		if l.SynRecv > most.SynRecv {
-			most = l
-		}
-	}
-	d.set("listeners.syn_recv_most", most.SynRecv, string(so.Source))
-	if most.SynRecv > 0 {
-		d.set("listeners.syn_recv_listener", most.Endpoint(), string(so.Source))
-	} else {
-		d.set("listeners.syn_recv_listener", "none", string(so.Source))
-	}
+	d.synRecv(so)
 
 	if so.Approximate {
 		gap := Gap{Cause: sysctl.NotMeasured, Detail: string(so.Source) + " does not show the limit of a listener"}
@@ -59,6 +48,25 @@ func (d *deriver) listeners() {
 		d.set(Name(prefix), len(some), string(so.Source))
 		d.set(Name(prefix+"_list"), describe(some), string(so.Source))
 	}
+}
+
+// synRecv names the listener with most half-open connections.
+func (d *deriver) synRecv(so *Sockets) {
+	most, name := int64(0), "none"
+	for _, l := range so.Listeners {
+		if l.SynRecv == nil {
+			d.missPrefix("listeners.syn_recv_", Gap{Cause: sysctl.NotMeasured, Detail: "half-open connections were not counted by listener"})
+			return
+		}
+		if *l.SynRecv > most {
+			most, name = *l.SynRecv, l.Endpoint()
+			if holder := l.Holder(); holder != "" {
+				name += " (" + holder + ")"
+			}
+		}
+	}
+	d.set("listeners.syn_recv_most", most, string(so.Source))
+	d.set("listeners.syn_recv_listener", name, string(so.Source))
 }
 
 // selectListeners returns the listeners that are kept, fullest first, and sets
@@ -94,10 +102,18 @@ func (l Listener) FillPercent() int { return int(l.fill()) }
 // Endpoint is the address and port.
 func (l Listener) Endpoint() string { return net.JoinHostPort(l.Address, strconv.Itoa(l.Port)) }
 
+// Holder is who listens, as far as that is known, or "".
+func (l Listener) Holder() string {
+	if l.Program+l.Unit+l.User == "" {
+		return ""
+	}
+	return Owner{Program: l.Program, Unit: l.Unit, User: l.User}.String()
+}
+
 func describe(listeners []Listener) string {
 	items := make([]string, len(listeners))
 	for i, l := range listeners {
-		items[i] = fmt.Sprintf("%s (%d of %d)", l.Endpoint(), l.Queue, l.Limit)
+		items[i] = fmt.Sprintf("%s (%s)", l.Endpoint(), strings.TrimSuffix(fmt.Sprintf("%d of %d, %s", l.Queue, l.Limit, l.Holder()), ", "))
 	}
 	return list(items)
 }

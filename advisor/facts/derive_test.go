@@ -213,7 +213,7 @@ func TestAddressTranslation(t *testing.T) {
 
 func TestListeners(t *testing.T) {
 	at := func(port int, queue, limit, synRecv int64) facts.Listener {
-		return facts.Listener{Address: "::", Port: port, Queue: queue, Limit: limit, SynRecv: synRecv}
+		return facts.Listener{Address: "::", Port: port, Queue: queue, Limit: limit, SynRecv: &synRecv}
 	}
 	some := listeners(at(1, 128, 128, 4), at(2, 4097, 4096, 9), at(3, 3072, 4096, 9), at(4, 0, 0, 0), at(5, 1, 0, 0), at(6, 50, 8192, 0))
 	check(t, []derived{

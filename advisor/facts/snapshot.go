@@ -166,6 +166,8 @@ type Sockets struct {
 	// Owners tell who holds the sockets that only a program can end; nil if that
 	// was not asked.
 	Owners []Ownership `json:"owners,omitempty"`
+	// Unseen says what of the listeners was not looked for or found, and why.
+	Unseen string `json:"unseen,omitempty"`
 }
 
 // SocketSource is a way to count sockets. All ways agree where nothing moves.
@@ -212,8 +214,13 @@ type Listener struct {
 	Port    int    `json:"port"`
 	Queue   int64  `json:"queue"` // connections that wait for accept()
 	Limit   int64  `json:"limit"` // min(backlog of listen(), somaxconn at that time); see Approximate
-	SynRecv int64  `json:"syn_recv"`
-	Unit    string `json:"unit,omitempty"` // the systemd unit or container that opened it
+	// SynRecv are half-open connections to it; nil if they were not counted.
+	SynRecv *int64 `json:"syn_recv,omitempty"`
+	// Who listens, as far as that was looked for: the name of a process, the
+	// systemd unit or container, and the number of the user.
+	Program string `json:"program,omitempty"`
+	Unit    string `json:"unit,omitempty"`
+	User    string `json:"user,omitempty"`
 }
 
 // Spread tells how sockets spread over destinations.

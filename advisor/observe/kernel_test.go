@@ -165,7 +165,7 @@ func TestSocketsAreCountedByStateFamilyAndOwner(t *testing.T) {
 				t.Errorf("the full listener shows %d of %d, want 1 of 0", l.Queue, l.Limit)
 			}
 		case int(deferred.Port()):
-			if l.SynRecv != 1 || l.Limit != 16 || l.Address != "::1" {
+			if l.SynRecv == nil || *l.SynRecv != 1 || l.Limit != 16 || l.Address != "::1" {
 				t.Errorf("the deferring listener shows %+v", l)
 			}
 		}

@@ -166,14 +166,60 @@ func (c *census) nameOwnersOfMany() {
 	}
 }
 
-// nameUnits tells in which unit or container each listener was opened.
-func (t *tally) nameUnits() {
-	made := map[uint64]bool{}
-	for _, number := range t.cgroups {
-		made[number] = true
+// nameListeners tells of some listeners in which unit or container each was
+// opened, and which program holds it; descriptors bounds how many are looked at
+// for that, 0 being none. The reason says why there is no program, if there is
+// none for one of them.
+func (c *census) nameListeners(some []*listener, descriptors int64) (reason string) {
+	made, holders := map[uint64]bool{}, map[uint32]holder{}
+	for _, l := range some {
+		made[l.cgroup] = true
+		holders[l.inode] = holder{uid: l.uid, cgroup: l.cgroup}
 	}
 	groups := findCgroups(made)
-	for i, number := range t.cgroups {
-		t.listeners[i].Unit = groups.unit(number)
+	found := map[uint32]int{}
+	if descriptors > 0 && len(some) > 0 {
+		found, reason = holdersOf(holders, groups, descriptors)
 	}
+	for _, l := range some {
+		l.Unit = groups.unit(l.cgroup)
+		if descriptors > 0 {
+			l.User = strconv.Itoa(int(l.uid))
+		}
+		if pid := found[l.inode]; pid != 0 {
+			l.Program, l.Unit = programOf(pid), cmp.Or(unitOfProcess(pid), l.Unit)
+		}
+	}
+	return reason
+}
+
+const (
+	// namedInUse is how many listeners are named where nobody asked: those that a
+	// finding may speak of.
+	namedInUse = 6
+	// inUse is how full an accept queue is, in percent, of such a listener.
+	inUse = 10
+	// namedAmong is how many descriptors are looked at for that: some 12 ms, which
+	// only a host spends on which a queue is in use.
+	namedAmong = 4096
+)
+
+// nameListenersInUse names the programs of the listeners whose queues are fullest,
+// if any is in use worth mentioning, and of that with most half-open connections.
+func (c *census) nameListenersInUse() {
+	if c.snapshot.Sockets == nil {
+		return
+	}
+	var some []*listener
+	for i := range c.count.listeners {
+		if l := &c.count.listeners[i]; l.FillPercent() >= inUse || l.SynRecv != nil && *l.SynRecv >= 100 {
+			some = append(some, l)
+		}
+	}
+	slices.SortStableFunc(some, func(a, b *listener) int { return cmp.Compare(b.FillPercent(), a.FillPercent()) })
+	if len(some) == 0 {
+		return
+	}
+	c.nameListeners(some[:min(len(some), namedInUse)], namedAmong)
+	c.snapshot.Sockets.Listeners = c.count.described()
 }

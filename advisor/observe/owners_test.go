@@ -99,6 +99,10 @@ func TestOwnersOfOthersAreNamedByUser(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
+		so := listeners(t, 1<<40)
+		if l := so.Listeners[0]; l.Program != "" || l.User != "0" || so.Unseen != "program: processes of other users may not be looked at; root may" {
+			t.Errorf("the listener is of %+v; unseen: %q", l, so.Unseen)
+		}
 		return
 	}
 	if os.Getuid() != 0 { // within the namespace everybody is
@@ -107,12 +111,67 @@ func TestOwnersOfOthersAreNamedByUser(t *testing.T) {
 	if !sysctltest.Namespace(t) {
 		return
 	}
-	leaks(t, 3)
+	leaks(t, 3) // with a listener
 	cmd := exec.Command("/proc/self/exe", "-test.run=^TestOwnersOfOthersAreNamedByUser$")
 	cmd.Env = append(os.Environ(), inside+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+func listeners(t *testing.T, sampleAbove int64) *facts.Sockets {
+	t.Helper()
+	s, err := Sockets(context.Background(), Options{SampleAbove: sampleAbove}, facts.ByListener)
+	if err != nil || s.Sockets == nil || len(s.Sockets.Listeners) == 0 {
+		t.Fatal(err, s)
+	}
+	return s.Sockets
+}
+
+func TestProgramsThatListenAreNamed(t *testing.T) {
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	us, unit, uid := programOf(os.Getpid()), unitOfProcess(os.Getpid()), fmt.Sprint(os.Getuid())
+	full, quiet := listen(t, "127.0.0.1", 0), listen(t, "::1", 16)
+	dial(t, full)
+	so := listeners(t, 1<<40)
+	for _, l := range so.Listeners {
+		if l.Program != us || l.Unit != unit || l.User != uid || l.SynRecv == nil || *l.SynRecv != 0 {
+			t.Errorf("listens and is %s in %q, user %s: %+v", us, unit, uid, l)
+		}
+	}
+	if so.Unseen != "" {
+		t.Errorf("not seen is said to be %q", so.Unseen)
+	}
+
+	// Among more sockets than one wants to go through no listener has more than
+	// it tells by itself, and why is said.
+	dial(t, quiet)
+	so = listeners(t, 1)
+	for _, l := range so.Listeners {
+		if l.Program != "" || l.Unit != unit || l.SynRecv != nil {
+			t.Errorf("was looked for: %+v", l)
+		}
+	}
+	if !strings.HasPrefix(so.Unseen, "SYN-RECV: not counted among the host's ") || !strings.Contains(so.Unseen, "; program: not looked for beside 4 sockets, more than the 1 of --sample-above") {
+		t.Errorf("why is said to be %q", so.Unseen)
+	}
+
+	// A finding names the program of a full queue, and nobody looks for others.
+	s, err := Host(context.Background(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := facts.Derive(s)
+	if list, want := fmt.Sprint(f.Get("listeners.full_list").Content), full.String()+" (1 of 0, "+us; !strings.HasPrefix(list, want) {
+		t.Errorf("the finding speaks of %q, want %q", list, want)
+	}
+	for _, l := range s.Sockets.Listeners {
+		if l.Port == int(quiet.Port()) && l.Holder() != "" {
+			t.Errorf("the other one was looked for: %+v", l)
+		}
 	}
 }
 

@@ -2,8 +2,12 @@ package observe
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"iter"
+	"maps"
+	"math"
 	"os"
 	"slices"
 	"sort"
@@ -11,6 +15,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tcptune/tcptune/sysctl/netns"
 )
 
 // A process holds sockets of the kinds that were looked for.
@@ -33,29 +39,56 @@ type candidate struct {
 	descriptors int64
 }
 
-// searchProcesses looks for the sockets among the descriptors of processes: those
-// of the control groups in which the sockets were made, then those of their
-// users. The name of a descriptor in /proc/PID/fd holds the socket's inode
-// (proc_pid_fd(5)).
+// searchProcesses looks for the sockets among the descriptors of processes, the
+// likeliest first. The name of a descriptor in /proc/PID/fd holds the socket's
+// inode (proc_pid_fd(5)).
 func searchProcesses(o *ownership, groups cgroups, limit int64) search {
-	s := search{found: map[holder]int64{}}
-	if len(o.inodes) == 0 {
-		return s
+	s, denied := search{found: map[holder]int64{}}, 0
+	for pids, err := range likely(maps.Keys(o.sockets), groups) {
+		if err != nil {
+			s.reason = err.Error()
+			return s
+		}
+		if s.done(o) {
+			break
+		}
+		denied += s.look(o, pids, limit)
 	}
-	candidates, denied, err := candidates(o, groups)
-	if err != nil {
-		s.reason = err.Error()
-		return s
+	s.reason = whyNoProcess(denied)
+	return s
+}
+
+// done reports whether there is nothing left to find or, of a sample, whether
+// there is something of each holder.
+func (s *search) done(o *ownership) bool {
+	for _, h := range o.inodes {
+		if !s.sampled || s.found[h] == 0 {
+			return false
+		}
 	}
+	return true
+}
+
+// look looks among some processes and counts those that it may not look at.
+func (s *search) look(o *ownership, pids []int, limit int64) (denied int) {
+	var candidates []candidate
 	all := int64(0)
-	for _, c := range candidates {
-		all += c.descriptors
+	for _, pid := range pids {
+		n, err := descriptors(pid)
+		if errors.Is(err, fs.ErrPermission) {
+			denied++
+		}
+		if err == nil && n > 0 {
+			candidates = append(candidates, candidate{pid, n})
+			all += n
+		}
 	}
-	s.sampled = all > limit
+	sampled := all > limit
+	s.sampled = s.sampled || sampled
 	// Two or three sockets of one connection often have neighbouring numbers, so a
 	// fixed step would favour one side.
 	chosen := func(int) bool { return true }
-	if s.sampled {
+	if sampled {
 		share := uint32(float64(limit) / float64(all) * (1 << 24))
 		chosen = func(descriptor int) bool { return scramble(uint32(descriptor)+1)&(1<<24-1) < share }
 	}
@@ -64,11 +97,12 @@ func searchProcesses(o *ownership, groups cgroups, limit int64) search {
 			break
 		}
 		found := map[holder]int64{}
-		err := c.sockets(s.sampled, chosen, func(inode uint32) {
+		err := c.sockets(sampled, chosen, func(inode uint32) bool {
 			if h, wanted := o.inodes[inode]; wanted {
 				found[h]++
 				delete(o.inodes, inode) // of a socket that several share, the first is named
 			}
+			return len(o.inodes) > 0
 		})
 		if errors.Is(err, fs.ErrPermission) {
 			denied++
@@ -79,63 +113,129 @@ func searchProcesses(o *ownership, groups cgroups, limit int64) search {
 		for h, n := range found {
 			s.found[h] += n
 		}
-		name, _ := os.ReadFile("/proc/" + strconv.Itoa(c.pid) + "/comm")
-		s.processes = append(s.processes, process{strings.TrimSpace(string(name)), unitOfProcess(c.pid), found})
+		s.processes = append(s.processes, process{programOf(c.pid), unitOfProcess(c.pid), found})
 	}
-	s.reason = "no process was seen to hold them"
-	if denied > 0 {
-		s.reason = "processes of other users may not be looked at; root may"
-	}
-	return s
+	return denied
 }
 
-// candidates lists processes, the likeliest first, and counts those that may not
-// be looked at.
-func candidates(o *ownership, groups cgroups) (list []candidate, denied int, err error) {
-	seen, users := map[int]bool{}, map[uint32]bool{}
-	consider := func(pid int) {
-		if seen[pid] {
+func whyNoProcess(denied int) string {
+	if denied > 0 {
+		return "processes of other users may not be looked at; root may"
+	}
+	return "no process was seen to hold them"
+}
+
+// likely are the processes that may hold some sockets of the calling thread's
+// namespace: those of the control groups in which the sockets were made; then
+// those of their users that are in the namespace; then the others of these users.
+func likely(holders iter.Seq[holder], groups cgroups) iter.Seq2[[]int, error] {
+	return func(yield func([]int, error) bool) {
+		var made []int
+		users := map[uint32]bool{}
+		for h := range holders {
+			users[h.uid] = true
+			made = append(made, groups.processes(h.cgroup)...)
+		}
+		seen := map[int]bool{}
+		fresh := func(pids []int) []int {
+			slices.Sort(pids)
+			return slices.DeleteFunc(pids, func(pid int) bool {
+				known := seen[pid]
+				seen[pid] = true
+				return known
+			})
+		}
+		if !yield(fresh(made), nil) {
 			return
 		}
-		seen[pid] = true
-		n, err := descriptors(pid)
-		if errors.Is(err, fs.ErrPermission) {
-			denied++
+		near, far, err := processesOf(users)
+		if err != nil {
+			yield(nil, err)
+			return
 		}
-		if err == nil && n > 0 {
-			list = append(list, candidate{pid, n})
-		}
+		_ = yield(fresh(near), nil) && yield(fresh(far), nil)
 	}
-	for h := range o.sockets {
-		users[h.uid] = true
-		for _, pid := range groups.processes(h.cgroup) {
-			consider(pid)
-		}
+}
+
+// processesOf are those of some users: in the calling thread's namespace, and
+// others.
+func processesOf(users map[uint32]bool) (near, far []int, err error) {
+	here, err := netns.Here()
+	if err != nil {
+		return nil, nil, err
 	}
-	byCgroup := len(list)
 	proc, err := os.Open("/proc")
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	defer proc.Close()
 	names, err := proc.Readdirnames(-1)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	for _, name := range names {
+		var stat unix.Stat_t
 		pid, err := strconv.Atoi(name)
-		if err != nil || seen[pid] {
+		if err != nil || unix.Fstatat(int(proc.Fd()), name, &stat, 0) != nil || !users[stat.Uid] {
 			continue
 		}
-		var stat unix.Stat_t
-		if unix.Fstatat(int(proc.Fd()), name, &stat, 0) == nil && users[stat.Uid] {
-			consider(pid)
+		if unix.Fstatat(int(proc.Fd()), name+"/ns/net", &stat, 0) == nil && stat.Dev == here.ID.Device && stat.Ino == here.ID.Inode {
+			near = append(near, pid)
+		} else {
+			far = append(far, pid)
 		}
 	}
-	for _, part := range [][]candidate{list[:byCgroup], list[byCgroup:]} {
-		slices.SortFunc(part, func(a, b candidate) int { return a.pid - b.pid })
+	return near, far, nil
+}
+
+// early is how many descriptors of each process are looked at before the rest of
+// any: a program that listens usually begins with it.
+const early = 64
+
+// holdersOf looks for the process that holds each of some sockets, by inode, and
+// stops when all are found or when so many descriptors were looked at. If a
+// socket has no process the reason says why.
+func holdersOf(sockets map[uint32]holder, groups cgroups, limit int64) (found map[uint32]int, reason string) {
+	found = map[uint32]int{}
+	looked, denied := int64(0), 0
+	for _, depth := range []int64{early, math.MaxInt64} {
+		denied = 0
+		for pids, err := range likely(maps.Values(sockets), groups) {
+			if err != nil {
+				return found, err.Error()
+			}
+			for _, pid := range pids {
+				begun := looked
+				err := candidate{pid: pid}.sockets(false, nil, func(inode uint32) bool {
+					if _, wanted := sockets[inode]; wanted && found[inode] == 0 {
+						found[inode] = pid
+					}
+					looked++
+					return len(found) < len(sockets) && looked < limit && looked-begun < depth
+				})
+				if errors.Is(err, fs.ErrPermission) {
+					denied++
+				}
+				switch {
+				case len(found) == len(sockets):
+					return found, ""
+				case looked >= limit:
+					return found, fmt.Sprintf("not found among %d descriptors", limit)
+				}
+				looked += openingCosts
+			}
+		}
 	}
-	return list, denied, nil
+	return found, whyNoProcess(denied)
+}
+
+// openingCosts is how many descriptors could be looked at instead of opening the
+// folder of one more process.
+const openingCosts = 5
+
+func programOf(pid int) string {
+	name, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/comm")
+	return strings.TrimSpace(string(name))
 }
 
 // descriptors is how many descriptors a process has open, about: the size of its
@@ -191,10 +291,11 @@ func (d descriptorDir) end() int {
 	})
 }
 
-// sockets visits the inodes of a process's sockets: of all descriptors or, by
-// trying their numbers, of those chosen. Listing them would cost as much as
+// sockets visits what a process's descriptors stand for until there is no need
+// for more: the inode of a socket, or 0. It looks at all of them, in their order,
+// or, by trying their numbers, at those chosen. Listing them would cost as much as
 // looking at all.
-func (c candidate) sockets(some bool, chosen func(descriptor int) bool, visit func(inode uint32)) error {
+func (c candidate) sockets(some bool, chosen func(descriptor int) bool, visit func(inode uint32) (more bool)) error {
 	dir, err := openDescriptors(c.pid)
 	if err != nil {
 		return err
@@ -202,8 +303,8 @@ func (c candidate) sockets(some bool, chosen func(descriptor int) bool, visit fu
 	if some {
 		defer dir.close()
 		for descriptor := range dir.end() {
-			if chosen(descriptor) {
-				dir.look(strconv.Itoa(descriptor), visit)
+			if chosen(descriptor) && !visit(dir.look(strconv.Itoa(descriptor))) {
+				break
 			}
 		}
 		return nil
@@ -215,9 +316,11 @@ func (c candidate) sockets(some bool, chosen func(descriptor int) bool, visit fu
 	folder := os.NewFile(uintptr(dir.fd), "fd")
 	defer folder.Close()
 	for {
-		names, err := folder.Readdirnames(1024)
+		names, err := folder.Readdirnames(64)
 		for _, name := range names {
-			dir.look(name, visit)
+			if !visit(dir.look(name)) {
+				return nil
+			}
 		}
 		if err != nil {
 			return nil // the end, or of the process
@@ -225,15 +328,16 @@ func (c candidate) sockets(some bool, chosen func(descriptor int) bool, visit fu
 	}
 }
 
-// look visits what a descriptor stands for, if it is a socket.
-func (d descriptorDir) look(descriptor string, visit func(inode uint32)) {
+// look is the inode of the socket that a descriptor stands for, 0 if it is none.
+func (d descriptorDir) look(descriptor string) uint32 {
 	var buffer [64]byte
 	n, err := unix.Readlinkat(d.fd, descriptor, buffer[:])
 	if err != nil {
-		return
+		return 0
 	}
 	number, isSocket := strings.CutPrefix(string(buffer[:n]), "socket:[")
 	if inode, err := strconv.ParseUint(strings.TrimSuffix(number, "]"), 10, 32); isSocket && err == nil {
-		visit(uint32(inode))
+		return uint32(inode)
 	}
+	return 0
 }

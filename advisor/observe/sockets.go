@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"net/netip"
+	"strings"
 
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/observe/sockdiag"
@@ -46,6 +49,7 @@ func sockets(ctx context.Context, s *facts.Snapshot, sampleAbove int64) error {
 		return err
 	}
 	c.nameOwnersOfMany()
+	c.nameListenersInUse()
 	return nil
 }
 
@@ -176,18 +180,80 @@ func (c *census) plausible() bool {
 	return !known || near(established) || near(established+c.count.count(tcpstate.CloseWait))
 }
 
-// queues counts listeners and nothing else; the kernel walks no table of
-// connections for that.
+// DefaultQueuesAbove is the number of sockets above which half-open connections
+// are not counted by listener, nor programs of listeners looked for. The kernel
+// lists the listeners in no time; for those in SYN-RECV it walks the whole table
+// of connections.
+const DefaultQueuesAbove = 20_000
+
+// queues counts listeners and, if there are not too many sockets in the table,
+// half-open connections.
 func (c *census) queues(ctx context.Context) error {
 	if err := c.listeners(ctx); err != nil {
 		return err
 	}
-	c.count.nameUnits()
+	if c.tooManyOnHost() == "" {
+		c.count.synRecv = map[netip.AddrPort]int64{}
+		if err := c.dump(ctx, sockdiag.Query{States: sockdiag.Of(tcpstate.SynRecv)}, c.count.add); err != nil {
+			return err
+		}
+	}
 	c.snapshot.Sockets = c.count.result(facts.ByDump)
 	return nil
 }
 
+// tooManyOnHost says why the table of connections is not walked, if there are too
+// many: all namespaces share one. Sockets in TIME-WAIT of others are in no
+// counter.
+func (c *census) tooManyOnHost() string {
+	stat := c.snapshot.Sockstat
+	if stat == nil {
+		return "not counted, as it is not known how many sockets the kernel would have to go through"
+	}
+	if sockets := stat.Alloc + stat.TimeWait; sockets > c.sampleAbove {
+		return fmt.Sprintf("not counted among the host's %d sockets, more than the %d of --sample-above", sockets, c.sampleAbove)
+	}
+	return ""
+}
+
+// tooManyHere says why programs are not looked for, if the namespace has too many
+// sockets.
+func (c *census) tooManyHere() string {
+	if c.snapshot.Sockstat == nil || c.connected() <= c.sampleAbove {
+		return ""
+	}
+	return fmt.Sprintf("not looked for beside %d sockets, more than the %d of --sample-above", c.connected(), c.sampleAbove)
+}
+
+// nameAllListeners names the programs of all listeners, and says what of them
+// was not looked for or not found.
+func (c *census) nameAllListeners() {
+	if c.snapshot.Sockets == nil {
+		return
+	}
+	all := make([]*listener, len(c.count.listeners))
+	for i := range all {
+		all[i] = &c.count.listeners[i]
+	}
+	var unseen []string
+	if c.count.synRecv == nil {
+		unseen = append(unseen, "SYN-RECV: "+c.tooManyOnHost())
+	}
+	why, descriptors := c.tooManyHere(), int64(0)
+	if why == "" {
+		descriptors = max(c.sampleAbove, DefaultDescriptors)
+	}
+	notFound := c.nameListeners(all, descriptors)
+	if why = cmp.Or(why, notFound); why != "" {
+		unseen = append(unseen, "program: "+why)
+	}
+	c.snapshot.Sockets.Listeners, c.snapshot.Sockets.Unseen = c.count.described(), strings.Join(unseen, "; ")
+}
+
+// listeners counts listeners and nothing else; the kernel walks no table of
+// connections for that.
 func (c *census) listeners(ctx context.Context) error {
+	c.count.synRecv = nil
 	return c.dump(ctx, sockdiag.Query{States: sockdiag.Of(tcpstate.Listen)}, c.count.add)
 }
 
@@ -249,7 +315,11 @@ func (l *look) brokenDown(ctx context.Context, by facts.Breakdown) (*facts.Snaps
 	c := newCensus(s, cmp.Or(l.SampleAbove, DefaultSampleAbove))
 	switch by {
 	case facts.ByListener:
-		err = c.take(ctx, c.queues)
+		sockstat(s, proc)
+		c.sampleAbove = cmp.Or(l.SampleAbove, DefaultQueuesAbove)
+		if err = c.take(ctx, c.queues); err == nil {
+			c.nameAllListeners()
+		}
 	case facts.ByDestination:
 		sockstat(s, proc)
 		err = c.take(ctx, c.destinations)

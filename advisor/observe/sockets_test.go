@@ -89,7 +89,7 @@ func TestHalfOpenConnectionsBelongToTheNearestListener(t *testing.T) {
 	}
 	got := map[string][]int64{}
 	for _, l := range count.result("").Listeners {
-		got[l.Endpoint()] = append(got[l.Endpoint()], l.SynRecv)
+		got[l.Endpoint()] = append(got[l.Endpoint()], *l.SynRecv)
 	}
 	want := map[string][]int64{"[::]:80": {1}, "0.0.0.0:80": {0}, "10.0.0.1:80": {3, 0}, "[::]:443": {1}, "10.0.0.2:22": {0}}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -38,18 +38,25 @@ type tally struct {
 	orphans         int64
 	finWait2Orphans int64
 	unaccepted      int64
-	listeners       []facts.Listener
-	local           []netip.AddrPort // of the listeners, in their order
-	cgroups         []uint64         // likewise
+	listeners       []listener
 	listening       [1 << 16]bool
-	synRecv         map[netip.AddrPort]int64
+	synRecv         map[netip.AddrPort]int64 // nil if they are not counted
 	outbound        *spread
 	synSent         *spread
 	owners          *ownership
 }
 
+// A listener is what a snapshot holds of it and what leads to its program.
+type listener struct {
+	facts.Listener
+	local  netip.AddrPort
+	inode  uint32
+	uid    uint32
+	cgroup uint64
+}
+
 func newTally(ephemeral portRange) *tally {
-	return &tally{ephemeral: ephemeral, listeners: []facts.Listener{}, synRecv: map[netip.AddrPort]int64{},
+	return &tally{ephemeral: ephemeral, synRecv: map[netip.AddrPort]int64{},
 		outbound: newSpread(spreadSize), synSent: newSpread(spreadSize), owners: newOwnership()}
 }
 
@@ -82,10 +89,8 @@ func (t *tally) add(s *sockdiag.Socket) {
 	t.addState(s)
 	switch s.State {
 	case tcpstate.Listen:
-		t.listeners = append(t.listeners, facts.Listener{Address: s.Local.Addr().Unmap().String(), Port: int(s.Local.Port()),
-			Queue: int64(s.ReceiveQueue), Limit: int64(s.SendQueue)})
-		t.local = append(t.local, s.Local)
-		t.cgroups = append(t.cgroups, s.Cgroup)
+		t.listeners = append(t.listeners, listener{facts.Listener{Address: s.Local.Addr().Unmap().String(), Port: int(s.Local.Port()),
+			Queue: int64(s.ReceiveQueue), Limit: int64(s.SendQueue)}, s.Local, s.Inode, s.UID, s.Cgroup})
 		t.listening[s.Local.Port()] = true
 		return
 	case tcpstate.SynRecv:
@@ -157,29 +162,43 @@ func (t *tally) result(source facts.SocketSource) *facts.Sockets {
 		}
 	}
 	t.attributeSynRecv()
-	slices.SortStableFunc(t.listeners, func(a, b facts.Listener) int {
-		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Address, b.Address))
-	})
 	return &facts.Sockets{
 		Source: source, IPv4: counts[0], IPv6: counts[1],
 		Orphans: t.orphans, FinWait2Orphans: t.finWait2Orphans, CloseWaitUnaccepted: t.unaccepted,
-		Listeners: t.listeners,
+		Listeners: t.described(),
 		Outbound:  t.outbound.result(spreadTop), SynSent: t.synSent.result(spreadTop),
 	}
+}
+
+// described are the listeners for a snapshot.
+func (t *tally) described() []facts.Listener {
+	all := make([]facts.Listener, len(t.listeners))
+	for i, l := range t.listeners {
+		all[i] = l.Listener
+	}
+	slices.SortStableFunc(all, func(a, b facts.Listener) int {
+		return cmp.Or(cmp.Compare(a.Port, b.Port), cmp.Compare(a.Address, b.Address))
+	})
+	return all
 }
 
 // attributeSynRecv gives half-open connections to the listener that is bound to
 // their address, or else to one that is bound to all addresses. Of several
 // listeners on the same address (SO_REUSEPORT) the first gets all.
 func (t *tally) attributeSynRecv() {
+	if t.synRecv == nil {
+		return
+	}
+	counts := make([]int64, len(t.listeners))
 	// The zero address stands for all addresses, of either family.
-	first := make(map[netip.AddrPort]int, len(t.local))
-	for i, listener := range slices.Backward(t.local) {
-		address := listener.Addr().Unmap()
+	first := make(map[netip.AddrPort]int, len(t.listeners))
+	for i, l := range slices.Backward(t.listeners) {
+		address := l.local.Addr().Unmap()
 		if address.IsUnspecified() {
 			address = netip.Addr{}
 		}
-		first[netip.AddrPortFrom(address, listener.Port())] = i
+		first[netip.AddrPortFrom(address, l.local.Port())] = i
+		t.listeners[i].SynRecv = &counts[i]
 	}
 	for local, n := range t.synRecv {
 		i, found := first[netip.AddrPortFrom(local.Addr().Unmap(), local.Port())]
@@ -187,7 +206,7 @@ func (t *tally) attributeSynRecv() {
 			i, found = first[netip.AddrPortFrom(netip.Addr{}, local.Port())]
 		}
 		if found {
-			t.listeners[i].SynRecv += n
+			counts[i] += n
 		}
 	}
 }

@@ -28,7 +28,7 @@ func alike(t *testing.T) (advisor.Namespaces, rules.Set) {
 		s.Sockets.Listeners = nil
 		if i == 7 {
 			s.Namespace.Name = "\x1b[31mweb"
-			s.Sockets.Listeners = []facts.Listener{{Address: "::", Port: 443, Queue: 512, Limit: 511}}
+			s.Sockets.Listeners = []facts.Listener{{Address: "::", Port: 443, Queue: 512, Limit: 511, SynRecv: new(int64)}}
 		}
 		n.Add(s, host, set, 2)
 	}

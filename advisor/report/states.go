@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -38,9 +39,16 @@ func (p *printer) queues(r advisor.States) {
 	rows := []table.Row{}
 	for _, row := range r.Listeners {
 		l := row.Listener
-		rows = append(rows, table.Row{l.Endpoint(), l.Queue, l.Limit, p.fill(row.Percent), l.SynRecv, join(row.LimitedBy, l.Unit)})
+		synRecv := "?"
+		if l.SynRecv != nil {
+			synRecv = fmt.Sprint(*l.SynRecv)
+		}
+		rows = append(rows, table.Row{l.Endpoint(), l.Queue, l.Limit, p.fill(row.Percent), synRecv, cmp.Or(l.Holder(), "?"), row.LimitedBy})
 	}
-	p.table(table.Row{"listener", "queue", "limit", "", "SYN-RECV", "limited by; opened in"}, rows, 1, 2, 3, 4)
+	p.table(table.Row{"listener", "queue", "limit", "", "SYN-RECV", "program", "limited by"}, rows, 1, 2, 3, 4)
+	if r.Unseen != "" {
+		p.field("unseen", r.Unseen)
+	}
 }
 
 func (p *printer) destinations(r advisor.States) {

@@ -38,6 +38,7 @@ func duels(tcptune, hello string) []duel {
 		{"states, against netstat", []string{tcptune + " states"}, []string{"netstat -nat", "awk NR>2{n[$6]++}END{for(s_in_n)print(s,n[s])}"}},
 		{"check", []string{tcptune + " check --fail-on never"}, all},
 		{"accept queues", []string{tcptune + " states --by listener"}, []string{"ss -tln"}},
+		{"and SYN-RECV, programs", []string{tcptune + " states --by listener --sample-above 100000000"}, []string{"ss -tlnp"}},
 		{"destinations, exact", []string{tcptune + " states --by destination --sample-above 100000000"}, all},
 		{"destinations, sampled", []string{tcptune + " states --by destination --sample-above 1"}, all},
 		{"CLOSE-WAIT by program", []string{tcptune + " states --by program"}, []string{"ss -tanp state close-wait"}},

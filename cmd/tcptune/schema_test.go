@@ -264,8 +264,9 @@ func full(t *testing.T) map[string][]any {
 	target := facts.Target{Source: "::1", Destination: "::2", Port: 443}
 	spread := facts.Spread{Error: 1, Sample: &facts.Sample{Looked: 1, Of: 2}, Top: []facts.Target{target}}
 	owners := []facts.Ownership{{State: facts.OwnedOrphan, Estimated: true, Reason: "r", Top: []facts.Owner{{Program: "p", Unit: "u", User: "0"}}}}
+	listener := facts.Listener{Address: "::", Port: 80, SynRecv: new(int64(1)), Program: "p", Unit: "u", User: "0"}
 	sockets := facts.Sockets{Source: facts.ByArithmetic, Approximate: true, IPv4: facts.StateCounts{}, IPv6: facts.StateCounts{}, EitherFamily: facts.StateCounts{"time_wait": 1},
-		Listeners: []facts.Listener{{Address: "::", Unit: "u"}}, Outbound: spread, SynSent: spread, Owners: owners}
+		Listeners: []facts.Listener{listener}, Unseen: "u", Outbound: spread, SynSent: spread, Owners: owners}
 	onLine.Places, onLine.Kernels = []facts.Place{place}, []string{"6.12"}
 	namespaces := advisor.Compare(factstest.BusyServer("6.12.95"), set, nil)
 	namespaces.Namespaces = []advisor.NamespaceReport{{Name: "docker 0123456789ab", ID: "net:[1]", Processes: 1, Sockets: 1, Findings: judged.Findings[:1], Inconclusive: judged.Inconclusive[:1],
@@ -297,7 +298,7 @@ func full(t *testing.T) map[string][]any {
 				DropIn: &change.FileResult{Path: "/x", Outcome: change.FileLeft, Why: "w"}}),
 		},
 		"states": {text(advisor.States{Schema: advisor.StatesSchema, Kernel: sysctl.Release{Major: 6, Minor: 12}, Namespace: facts.Namespace{ID: "net:[1]"}, By: facts.ByState, From: "f",
-			States: judged.States[:1], Listeners: []advisor.QueueRow{{Listener: facts.Listener{Address: "::", Port: 80, Unit: "u"}, LimitedBy: "l"}},
+			States: judged.States[:1], Listeners: []advisor.QueueRow{{Listener: listener, LimitedBy: "l"}}, Unseen: "u",
 			Destinations: advisor.DestinationRows{Sample: &facts.Sample{Looked: 1, Of: 2}, Top: []advisor.DestinationRow{{Target: target, Unknown: "u"}}}, Programs: owners})},
 		"history": {text([]change.Record{{Entry: entry, File: "/var/lib/tcptune/" + id + ".json"}})},
 	}

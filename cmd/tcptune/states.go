@@ -79,8 +79,8 @@ hosts with very many sockets, and the estimate says how far off it may be.`,
 	}
 	cmd.Flags().StringVar(&by, "by", string(facts.ByState), "break down by state, destination, listener or program")
 	registerFormat(cmd, &format)
-	cmd.Flags().Int64Var(&sampleAbove, "sample-above", 0, fmt.Sprintf("estimate from a sample where there are more than `N` sockets (destinations; default %d) or descriptors (programs; default %d)",
-		observe.DefaultSampleAbove, observe.DefaultDescriptors))
+	cmd.Flags().Int64Var(&sampleAbove, "sample-above", 0, fmt.Sprintf("estimate from a sample where there are more than `N` sockets (destinations; default %d) or descriptors (programs; default %d), and tell less of listeners (default %d)",
+		observe.DefaultSampleAbove, observe.DefaultDescriptors, observe.DefaultQueuesAbove))
 	cmd.Flags().DurationVar(&watch, "watch", 0, "count again after this time, until interrupted")
 	cmd.Flags().StringVar(&host.facts, "facts", "", "take the snapshot in `FILE` (of 'tcptune facts', - for standard input) instead of this host")
 	cmd.MarkFlagsMutuallyExclusive("facts", "watch")

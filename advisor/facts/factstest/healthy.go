@@ -31,8 +31,8 @@ func Healthy(release string) *facts.Snapshot {
 			IPv4:   counts(map[tcpstate.State]int64{tcpstate.Established: 420, tcpstate.TimeWait: 130, tcpstate.FinWait2: 3}),
 			IPv6:   counts(map[tcpstate.State]int64{tcpstate.Listen: 2}),
 			Listeners: []facts.Listener{
-				{Address: "::", Port: 22, Limit: 128},
-				{Address: "::", Port: 443, Queue: 1, Limit: 511},
+				{Address: "::", Port: 22, Limit: 128, SynRecv: new(int64)},
+				{Address: "::", Port: 443, Queue: 1, Limit: 511, SynRecv: new(int64)},
 			},
 			Outbound: facts.Spread{Distinct: 1, Exact: true, Top: []facts.Target{{Source: "10.0.0.1", Destination: "10.0.0.5", Port: 3306, Sockets: 40, TimeWait: 10}}},
 			SynSent:  facts.Spread{Exact: true, Top: []facts.Target{}},
@@ -127,9 +127,9 @@ func BusyServer(release string) *facts.Snapshot {
 	s.Sockets.Orphans, s.Sockets.FinWait2Orphans = 4455, 195
 	s.Sockets.Listeners = nil
 	for port := 8000; port < 8008; port++ {
-		s.Sockets.Listeners = append(s.Sockets.Listeners, facts.Listener{Address: "0.0.0.0", Port: port, Queue: 2, Limit: 128})
+		s.Sockets.Listeners = append(s.Sockets.Listeners, facts.Listener{Address: "0.0.0.0", Port: port, Queue: 2, Limit: 128, SynRecv: new(int64)})
 	}
-	s.Sockets.Listeners = append(s.Sockets.Listeners, facts.Listener{Address: "0.0.0.0", Port: 443, Queue: 60, Limit: 8192, SynRecv: 7314})
+	s.Sockets.Listeners = append(s.Sockets.Listeners, facts.Listener{Address: "0.0.0.0", Port: 443, Queue: 60, Limit: 8192, SynRecv: new(int64(7314))})
 	s.Sockets.SynSent = facts.Spread{Distinct: 3, Exact: true, Top: []facts.Target{}}
 	for i := range 3 {
 		s.Sockets.SynSent.Top = append(s.Sockets.SynSent.Top, facts.Target{Destination: fmt.Sprintf("10.0.1.%d", i+1), Port: 3306, Sockets: 1})
