@@ -88,17 +88,21 @@ func (n *Namespaces) Add(s, host *facts.Snapshot, set rules.Set, processes int) 
 			report.Differs = append(report.Differs, NamespaceDifference{p.Key, here.Value, there.Value})
 		}
 	}
-	for _, f := range r.Findings {
-		if !slices.ContainsFunc(n.Host.Findings, func(of Finding) bool { return of.Rule == f.Rule && of.Message == f.Message }) {
-			report.Findings = append(report.Findings, f)
-		}
-	}
+	report.Findings = append(report.Findings, r.Beside(n.Host).Findings...)
 	for _, i := range r.Inconclusive {
 		if !isHostWide(i) && !slices.ContainsFunc(n.Host.Inconclusive, func(of Inconclusive) bool { return of.Rule == i.Rule }) {
 			report.Inconclusive = append(report.Inconclusive, i)
 		}
 	}
 	n.Namespaces = append(n.Namespaces, report)
+}
+
+// Beside is the report without the findings that the host has in the same words.
+func (r Report) Beside(host Report) Report {
+	r.Findings = slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool {
+		return slices.ContainsFunc(host.Findings, func(of Finding) bool { return of.Rule == f.Rule && of.Message == f.Message })
+	})
+	return r
 }
 
 // isHostWide reports whether a rule wants what only the host's first namespace

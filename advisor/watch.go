@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/tcptune/tcptune/advisor/facts"
 )
 
 // A Change is what became of a finding.
@@ -14,46 +16,53 @@ const (
 	Gone     Change = "gone"
 )
 
-// An Event is a finding that came or went. Of one that went the finding is as it
-// was last seen.
+// An Event is a finding that came or went in a network namespace. Of one that
+// went the finding is as it was last seen.
 type Event struct {
-	Time    time.Time `json:"time"`
-	Change  Change    `json:"change"`
-	Finding Finding   `json:"finding"`
+	Time      time.Time       `json:"time"`
+	Change    Change          `json:"change"`
+	Namespace facts.Namespace `json:"namespace"`
+	Finding   Finding         `json:"finding"`
 }
 
-// A Watch compares each report of a host with the one before.
-type Watch struct{ present map[string]Finding }
+// A Watch compares the reports of a host, one for each network namespace that is
+// looked into, with those before.
+type Watch struct{ present map[string]Event }
 
-// Next tells what has changed, the gravest first of what appeared, then what is
-// gone. Other numbers in the same finding are no change. A finding stays while
-// its rule lacks evidence or another one says the same and more.
-func (w *Watch) Next(r Report, at time.Time) []Event {
+// Next tells what has changed: for each namespace what appeared, the gravest
+// first; then what is gone. Other numbers in the same finding are no change. A
+// finding stays while its rule lacks evidence or another one says the same and
+// more. With a namespace its findings are gone.
+func (w *Watch) Next(at time.Time, reports ...Report) []Event {
 	undecided := map[string]bool{}
-	for _, i := range r.Inconclusive {
-		undecided[i.Rule] = true
-	}
-	for _, x := range r.Redundant {
-		undecided[x.Rule] = true
-	}
 	var events []Event
-	present := map[string]Finding{}
-	for _, f := range r.Findings {
-		key := identity(f)
-		if _, known := w.present[key]; !known {
-			events = append(events, Event{at, Appeared, f})
+	present := map[string]Event{}
+	for _, r := range reports {
+		for _, i := range r.Inconclusive {
+			undecided[r.Namespace.ID+i.Rule] = true
 		}
-		present[key] = f
+		for _, x := range r.Redundant {
+			undecided[r.Namespace.ID+x.Rule] = true
+		}
+		for _, f := range r.Findings {
+			event := Event{at, Appeared, r.Namespace, f}
+			key := identity(event)
+			if _, known := w.present[key]; !known {
+				events = append(events, event)
+			}
+			present[key] = event
+		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(w.present)) {
-		f := w.present[key]
+		event := w.present[key]
 		_, still := present[key]
 		switch {
 		case still:
-		case undecided[f.Rule]:
-			present[key] = f
+		case undecided[event.Namespace.ID+event.Finding.Rule]:
+			present[key] = event
 		default:
-			events = append(events, Event{at, Gone, f})
+			event.Time, event.Change = at, Gone
+			events = append(events, event)
 		}
 	}
 	w.present = present
@@ -61,9 +70,9 @@ func (w *Watch) Next(r Report, at time.Time) []Event {
 }
 
 // identity is what makes two findings the same at different times.
-func identity(f Finding) string {
-	key := f.Rule
-	for _, place := range f.Places {
+func identity(e Event) string {
+	key := e.Namespace.ID + e.Finding.Rule
+	for _, place := range e.Finding.Places {
 		key += "\n" + place.String()
 	}
 	return key

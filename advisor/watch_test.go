@@ -10,6 +10,37 @@ import (
 	"github.com/tcptune/tcptune/advisor/facts"
 )
 
+// Each namespace has its own findings, and takes them with it.
+func TestWatchOfSeveralNamespaces(t *testing.T) {
+	report := func(id string, rules ...string) advisor.Report {
+		r := advisor.Report{Namespace: facts.Namespace{ID: id}}
+		for _, rule := range rules {
+			r.Findings = append(r.Findings, advisor.Finding{Rule: rule})
+		}
+		return r
+	}
+	unsure := report("2")
+	unsure.Inconclusive = []advisor.Inconclusive{{Rule: "full"}}
+	var watch advisor.Watch
+	for i, step := range []struct {
+		reports []advisor.Report
+		want    []string
+	}{
+		{[]advisor.Report{report("1", "full"), report("2", "full", "drops")}, []string{"appeared 1 full", "appeared 2 full", "appeared 2 drops"}},
+		{[]advisor.Report{report("1"), unsure}, []string{"gone 1 full", "gone 2 drops"}},
+		{[]advisor.Report{report("1", "full")}, []string{"appeared 1 full", "gone 2 full"}},
+		{[]advisor.Report{report("1", "full"), report("2", "full")}, []string{"appeared 2 full"}},
+	} {
+		var got []string
+		for _, event := range watch.Next(time.Unix(1, 0), step.reports...) {
+			got = append(got, string(event.Change)+" "+event.Namespace.ID+" "+event.Finding.Rule)
+		}
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("look %d:\n%s", i, diff)
+		}
+	}
+}
+
 func TestWatchTellsWhatAppearsAndWhatIsGone(t *testing.T) {
 	fires := func(rule, message string, places ...facts.Place) advisor.Finding {
 		return advisor.Finding{Rule: rule, Message: message, Places: places}
@@ -40,7 +71,7 @@ func TestWatchTellsWhatAppearsAndWhatIsGone(t *testing.T) {
 	} {
 		var got []string
 		at := time.Unix(1, 0)
-		for _, event := range watch.Next(step.report, at) {
+		for _, event := range watch.Next(at, step.report) {
 			if !event.Time.Equal(at) {
 				t.Errorf("%s: the time is %v", step.what, event.Time)
 			}

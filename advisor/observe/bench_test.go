@@ -106,7 +106,7 @@ func countOnce(alter func(*facts.Snapshot, *census)) (*facts.Sockets, error) {
 		return nil, err
 	}
 	s := &facts.Snapshot{Kernel: release, Gaps: map[facts.Part]facts.Gap{}}
-	c := newCensus(s, DefaultSampleAbove)
+	c := newCensus(s, 0)
 	alter(s, c)
 	sockstat(s, proc)
 	err = c.take(context.Background(), func(ctx context.Context) error {

@@ -29,24 +29,34 @@ func Everywhere(ctx context.Context, o Options) ([]Inside, error) {
 	if err != nil {
 		return nil, err
 	}
-	namespaces := append([]netns.Namespace{survey.Host}, survey.Others...)
-	seen, begun := make([]Inside, len(namespaces)), make([]*begun, len(namespaces))
-	failed := netns.Each(namespaces, func(i int) (err error) {
-		begun[i], err = begin()
-		return err
-	})
+	entered, failed := beginEach(survey.All())
 	if err := pause(ctx, o.Interval); err != nil {
 		return nil, err
 	}
-	look := func(i int) (err error) {
+	return l.each(ctx, survey, entered, failed)
+}
+
+// beginEach begins a look into each of some namespaces.
+func beginEach(namespaces []netns.Namespace) ([]*begun, []error) {
+	entered := make([]*begun, len(namespaces))
+	return entered, netns.Each(namespaces, func(i int) (err error) {
+		entered[i], err = begin()
+		return err
+	})
+}
+
+// each ends the looks into the host, which comes first, and the others.
+func (l *look) each(ctx context.Context, survey netns.Survey, entered []*begun, failed []error) ([]Inside, error) {
+	seen := make([]Inside, len(entered))
+	inside := func(i int) (err error) {
 		if failed[i] != nil {
 			return failed[i]
 		}
-		begun[i].window = o.Interval > 0
-		seen[i].Snapshot, err = l.inside(ctx, begun[i])
+		entered[i].window = l.Interval > 0
+		seen[i].Snapshot, err = l.inside(ctx, entered[i])
 		return err
 	}
-	if err := survey.Host.Do(func() error { return look(0) }); err != nil {
+	if err := survey.Host.Do(func() error { return inside(0) }); err != nil {
 		return nil, err
 	}
 	host := seen[0].Snapshot
@@ -54,18 +64,17 @@ func Everywhere(ctx context.Context, o Options) ([]Inside, error) {
 		return nil, err
 	}
 	l.without = absentFrom(host)
-	failed = append(failed[:1], netns.Each(survey.Others, func(i int) error { return look(i + 1) })...)
+	failed = append(failed[:1], netns.Each(survey.Others, func(i int) error { return inside(i + 1) })...)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	for i, n := range namespaces {
+	for i, n := range survey.All() {
 		seen[i].Namespace, seen[i].Err = n, failed[i]
 		if s := seen[i].Snapshot; s != nil && i > 0 {
 			s.Host, s.Namespace.Name = host.Host, n.String()
 		}
 	}
-	host.Everywhere = sum(seen)
-	host.Everywhere.UnseenProcesses = int64(survey.Unseen)
+	host.Everywhere = sum(seen, survey)
 	return seen, nil
 }
 
@@ -80,7 +89,7 @@ func SocketsEverywhere(ctx context.Context, o Options, by facts.Breakdown) ([]In
 	if err != nil {
 		return nil, err
 	}
-	namespaces := append([]netns.Namespace{survey.Host}, survey.Others...)
+	namespaces := survey.All()
 	seen := make([]Inside, len(namespaces))
 	failed := netns.Each(namespaces, func(i int) (err error) {
 		seen[i].Snapshot, err = l.brokenDown(ctx, by)
@@ -92,12 +101,15 @@ func SocketsEverywhere(ctx context.Context, o Options, by facts.Breakdown) ([]In
 			seen[i].Snapshot.Namespace.Name = n.String()
 		}
 	}
+	if host := seen[0].Snapshot; host != nil {
+		host.Everywhere = sum(seen, survey)
+	}
 	return seen, ctx.Err()
 }
 
 // sum is what the namespaces hold together.
-func sum(seen []Inside) *facts.Everywhere {
-	e := &facts.Everywhere{}
+func sum(seen []Inside, survey netns.Survey) *facts.Everywhere {
+	e := &facts.Everywhere{UnseenProcesses: int64(survey.Unseen)}
 	for i, inside := range seen {
 		s := inside.Snapshot
 		if s == nil {

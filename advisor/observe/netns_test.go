@@ -206,6 +206,69 @@ func TestSeriesCountsBetweenLooksWhereverTheThreadIs(t *testing.T) {
 	}
 }
 
+// A namespace is looked into from the second time on that it is found, and missed
+// once.
+func TestSeriesEverywhere(t *testing.T) {
+	series, err := NewSeriesEverywhere(Options{Interval: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, end := inhabited(t)
+	open := func() {
+		t.Helper()
+		if err := n.Do(func() error {
+			l, err := net.Listen("tcp4", "127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			defer l.Close()
+			c, err := net.Dial("tcp4", l.Addr().String())
+			if err != nil {
+				return err
+			}
+			return c.Close()
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := func() *Inside {
+		t.Helper()
+		seen, err := series.Next(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if host := seen[0].Snapshot; host.Window == nil || host.Everywhere == nil {
+			t.Errorf("the host: window %v, everywhere %v", host.Window, host.Everywhere)
+		}
+		for i := range seen {
+			if seen[i].ID == n.ID {
+				return &seen[i]
+			}
+		}
+		return nil
+	}
+	open()
+	if got := next(); got != nil {
+		t.Errorf("looked into before anything could be compared: %+v", got)
+	}
+	for opened := range int64(3) {
+		for range opened {
+			open()
+		}
+		got := next()
+		if got == nil || got.Err != nil || got.Snapshot.Window == nil || got.Snapshot.Window.Increase["Tcp"]["ActiveOpens"] != opened || got.Snapshot.Namespace.Name == "" {
+			t.Errorf("%d connections were opened, and seen was %+v", opened, got)
+		}
+	}
+	end()
+	if got := next(); got == nil || !errors.Is(got.Err, netns.ErrGone) {
+		t.Errorf("gone, and seen was %+v", got)
+	}
+	if got := next(); got != nil {
+		t.Errorf("long gone, and seen was %+v", got)
+	}
+}
+
 // TIME-WAIT is created at a known rate and counted as such, though none has ended.
 func TestTurnoverOfTimeWaitIsCounted(t *testing.T) {
 	if !sysctltest.Namespace(t) {

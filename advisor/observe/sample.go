@@ -17,6 +17,10 @@ const (
 	sampleSize = 20_000
 )
 
+// ScreenAbove is the number of sockets above which a judgement begins with the
+// sample that tells whether destinations need be counted.
+const ScreenAbove = 2 * screenSize
+
 // DefaultSampleAbove is the number of sockets above which destinations are
 // estimated from a sample: up to it, counting them takes less than half a second
 // of processor time.

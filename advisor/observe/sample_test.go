@@ -52,8 +52,9 @@ func TestDestinationsAreCountedOneByOneOnlyIfPortsMayRunOut(t *testing.T) {
 		sampleAbove int64
 		sampled     int // sockets looked at, at most; 0 if all were counted
 	}{
-		{"nothing near the range", 2, 1_000_000, screenSize},
-		{"a destination takes all of it", 140, 1_000_000, 0},
+		{"nothing near the range", 2, 0, screenSize},
+		{"the same, and the user wants no sample", 2, 1_000_000, 0},
+		{"a destination takes all of it", 140, 0, 0},
 		{"the same, and the user wants a sample", 140, 1000, sampleSize},
 	} {
 		table, fetched := hash(sockets, func(i int) bool { return i < c.inThousand })

@@ -30,11 +30,15 @@ type census struct {
 	fallback    walk // where dump is refused
 	ephemeral   portRange
 	sampleAbove int64
+	screenAbove int64 // a sample tells whether destinations need be counted
 	count       *tally
 }
 
+// newCensus takes the number of sockets from which on somebody wants a sample; 0
+// if nobody said.
 func newCensus(s *facts.Snapshot, sampleAbove int64) *census {
-	c := &census{snapshot: s, dump: sockdiag.Dump, fallback: readProcNetTCP, sampleAbove: sampleAbove}
+	c := &census{snapshot: s, dump: sockdiag.Dump, fallback: readProcNetTCP,
+		sampleAbove: cmp.Or(sampleAbove, DefaultSampleAbove), screenAbove: cmp.Or(sampleAbove, ScreenAbove)}
 	if bounds, err := s.Sysctls["net.ipv4.ip_local_port_range"].Value.Ints(); err == nil && len(bounds) == 2 &&
 		0 < bounds[0] && bounds[0] <= bounds[1] && bounds[1] <= math.MaxUint16 {
 		c.ephemeral = portRange{uint16(bounds[0]), uint16(bounds[1])}
@@ -44,7 +48,7 @@ func newCensus(s *facts.Snapshot, sampleAbove int64) *census {
 
 // sockets counts what a judgement needs.
 func sockets(ctx context.Context, s *facts.Snapshot, sampleAbove int64) error {
-	c := newCensus(s, cmp.Or(sampleAbove, DefaultSampleAbove))
+	c := newCensus(s, sampleAbove)
 	if err := c.take(ctx, c.everything); err != nil {
 		return err
 	}
@@ -97,7 +101,7 @@ func (c *census) everything(ctx context.Context) error {
 		return nil // all sockets were dumped, and with them the destinations
 	}
 	connected := c.count.count(tcpstate.Established) + c.snapshot.Sockets.Of(tcpstate.TimeWait)
-	if connected > 2*screenSize && c.ephemeral != (portRange{}) {
+	if connected > c.screenAbove && c.ephemeral != (portRange{}) {
 		screen, err := c.sample(ctx, screenSize)
 		if err != nil {
 			return err
@@ -312,7 +316,7 @@ func (l *look) brokenDown(ctx context.Context, by facts.Breakdown) (*facts.Snaps
 	if err != nil {
 		return nil, err
 	}
-	c := newCensus(s, cmp.Or(l.SampleAbove, DefaultSampleAbove))
+	c := newCensus(s, l.SampleAbove)
 	switch by {
 	case facts.ByListener:
 		sockstat(s, proc)

@@ -188,7 +188,7 @@ func TestAllWaysToCountAgreeOnEveryState(t *testing.T) {
 		t.Helper()
 		s := *whole
 		s.Sockets = nil
-		c := newCensus(&s, DefaultSampleAbove)
+		c := newCensus(&s, 0)
 		alter(&s, c)
 		if err := c.take(context.Background(), c.everything); err != nil {
 			t.Fatal(err)

@@ -35,7 +35,8 @@ func namespaceOf(r advisor.States) string {
 	return named(r.Namespace.Name, r.Namespace.ID)
 }
 
-// namespaceTable has a column for each state in which there is a socket at all.
+// namespaceTable has a column for each state in which there is a socket at all,
+// and the sums in the last row.
 func (p *printer) namespaceTable(all []advisor.States) {
 	sums := map[string]int64{}
 	head, numbers := table.Row{"all"}, []int{0}
@@ -57,8 +58,9 @@ func (p *printer) namespaceTable(all []advisor.States) {
 			break
 		}
 	}
-	rows := []table.Row{}
+	rows, total := []table.Row{}, int64(0)
 	for _, r := range all {
+		total += r.Total()
 		of := map[string]int64{}
 		for _, s := range r.States {
 			of[s.State] = s.IPv4 + s.IPv6 + s.Either
@@ -75,6 +77,13 @@ func (p *printer) namespaceTable(all []advisor.States) {
 			name += ": " + r.From
 		}
 		rows = append(rows, append(row, name))
+	}
+	if len(all) > 1 {
+		row := table.Row{total}
+		for _, state := range shown {
+			row = append(row, sums[state])
+		}
+		rows = append(rows, append(row, "all of these"))
 	}
 	p.section("SOCKETS", fmt.Sprintf("in %s", plural(len(all), "network namespace", "network namespaces")))
 	p.table(append(head, "namespace"), rows, numbers...)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tcptune/tcptune/advisor"
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/observe"
 	"github.com/tcptune/tcptune/advisor/report"
 	"github.com/tcptune/tcptune/profiles"
 	"github.com/tcptune/tcptune/rules"
@@ -64,6 +65,9 @@ that the host has not got and parameters with another value.`,
 			inPlace := writeProfile == "-" && !output.toFile() // the profile in place of the report
 			if inPlace && output.format != "text" {
 				return usage("name a file for the profile", "--write-profile - and --format %s both want standard output", output.format)
+			}
+			if err := host.check(); err != nil {
+				return err
 			}
 			if err := checkWatch(cmd, period, host, output); err != nil {
 				return err
@@ -118,6 +122,8 @@ that the host has not got and parameters with another value.`,
 	}
 	host.register(cmd)
 	host.registerNetns(cmd, true)
+	host.registerSampleAbove(cmd, fmt.Sprintf("estimate destinations from a sample where there are more than `N` sockets (default %d; where the ports towards one may be running out, %d)",
+		observe.ScreenAbove, observe.DefaultSampleAbove))
 	cmd.Flags().DurationVar(&period, "watch", 0, "look again and again, this often, and tell which findings appear and which are gone")
 	ruleFlags.register(cmd)
 	cmd.Flags().StringVar(&profileName, "profile", "", "compare with the profile of this `NAME` or file as well")
@@ -139,8 +145,6 @@ func checkWatch(cmd *cobra.Command, period time.Duration, host hostFlags, output
 		return nil
 	case period < watchLeast:
 		return usage("", "--watch %v is less than %v", period, watchLeast)
-	case host.netns == everyNamespace:
-		return usage("", "--watch is for one network namespace")
 	case output.format != "text" && output.format != "json":
 		return usage("", "--watch has no part in --format %s", output.format)
 	}

@@ -41,7 +41,7 @@ speak of instead, with their sources.`,
 			}
 			for _, inside := range seen {
 				if inside.Err != nil {
-					fmt.Fprintf(a.err, "tcptune: warning: %s skipped: %s\n", printable.Text(inside.String()), printable.Text(inside.Err.Error()))
+					a.skipped(inside)
 					continue
 				}
 				if values {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,15 +12,17 @@ import (
 
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/observe"
+	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/sysctl/netns"
 )
 
 // hostFlags choose what is looked at: this host or a snapshot.
 type hostFlags struct {
-	facts     string
-	interval  time.Duration
-	behindNAT bool
-	netns     string
+	facts       string
+	interval    time.Duration
+	behindNAT   bool
+	netns       string
+	sampleAbove int64
 }
 
 // everyNamespace is the --netns that means all.
@@ -42,6 +45,23 @@ func (h *hostFlags) registerNetns(cmd *cobra.Command, several bool) {
 	cmd.MarkFlagsMutuallyExclusive("facts", "netns")
 }
 
+// registerSampleAbove adds --sample-above, after register.
+func (h *hostFlags) registerSampleAbove(cmd *cobra.Command, what string) {
+	cmd.Flags().Int64Var(&h.sampleAbove, "sample-above", 0, what)
+	cmd.MarkFlagsMutuallyExclusive("facts", "sample-above")
+}
+
+// check refuses numbers that make no sense.
+func (h *hostFlags) check() error {
+	switch {
+	case h.interval < 0:
+		return usage("", "--interval %v is negative", h.interval)
+	case h.sampleAbove < 0:
+		return usage("", "--sample-above %d is negative", h.sampleAbove)
+	}
+	return nil
+}
+
 func (h *hostFlags) registerLive(cmd *cobra.Command) {
 	cmd.Flags().DurationVar(&h.interval, "interval", 0, "watch the counters this long, for what happens now instead of since boot")
 	cmd.Flags().BoolVar(&h.behindNAT, "behind-nat", false, "clients come through address translation, which a host cannot see")
@@ -49,8 +69,8 @@ func (h *hostFlags) registerLive(cmd *cobra.Command) {
 
 // snapshot looks at the host or reads the snapshot.
 func (h *hostFlags) snapshot(ctx context.Context, a *app) (*facts.Snapshot, error) {
-	if h.interval < 0 {
-		return nil, usage("", "--interval %v is negative", h.interval)
+	if err := h.check(); err != nil {
+		return nil, err
 	}
 	if h.facts != "" {
 		s, err := h.read(a)
@@ -68,9 +88,14 @@ func (h *hostFlags) snapshot(ctx context.Context, a *app) (*facts.Snapshot, erro
 	return s, unreadable(err)
 }
 
+// observing says how to look, wherever.
+func (h *hostFlags) observing() observe.Options {
+	return observe.Options{Interval: h.interval, BehindNAT: h.behindNAT, SampleAbove: h.sampleAbove, Version: versionText()}
+}
+
 // options say how to look into one network namespace of this host.
 func (h *hostFlags) options() (observe.Options, error) {
-	o := observe.Options{Interval: h.interval, BehindNAT: h.behindNAT, Version: versionText()}
+	o := h.observing()
 	switch h.netns {
 	case "":
 		return o, nil
@@ -87,13 +112,22 @@ func (h *hostFlags) options() (observe.Options, error) {
 
 // everywhere looks at the host and into all of its network namespaces.
 func (h *hostFlags) everywhere(ctx context.Context, a *app) ([]observe.Inside, error) {
-	if h.interval < 0 {
-		return nil, usage("", "--interval %v is negative", h.interval)
+	if err := h.check(); err != nil {
+		return nil, err
 	}
-	o := observe.Options{Interval: h.interval, BehindNAT: h.behindNAT, Version: versionText()}
+	o := h.observing()
 	defer a.progress(h.doing())()
 	seen, err := observe.Everywhere(ctx, o)
 	return seen, unreadable(err)
+}
+
+// skipped says of a namespace that it was not looked into.
+func (a *app) skipped(inside observe.Inside) {
+	why := inside.Err
+	if errors.Is(why, netns.ErrGone) {
+		why = netns.ErrGone // without the name
+	}
+	fmt.Fprintf(a.err, "tcptune: warning: %s skipped: %s\n", printable.Text(inside.String()), printable.Text(why.Error()))
 }
 
 func (h *hostFlags) doing() string {

@@ -139,6 +139,9 @@ func TestTheNamespaceInTroubleIsNamed(t *testing.T) {
 	if !strings.Contains(text, "  LISTEN  ") || !strings.Contains(text, "("+n.ID.String()+")\n") {
 		t.Errorf("no row for %v in:\n%s", n.ID, text)
 	}
+	if by := printed(t, []int{exitOK}, "states", "--by", "namespace"); !strings.Contains(by, "  LISTEN  ") || !strings.Contains(by, "("+n.ID.String()+")\n") || !strings.Contains(by, "  all of these\n") {
+		t.Errorf("by namespace:\n%s", by)
+	}
 	if text := printed(t, []int{exitOK}, "states", "--netns", "all", "--by", "listener"); !strings.Contains(text, "("+n.ID.String()+")\n\nLISTENERS") {
 		t.Errorf("the listeners of %v are not listed:\n%s", n.ID, text)
 	}
@@ -173,8 +176,8 @@ func TestNamespacesThatCannotBe(t *testing.T) {
 		{exitUsage, "cannot look into all", []string{"drift", "--netns", "all"}},
 		{exitUsage, "[facts netns]", []string{"check", "--netns", "1", "--facts", "x"}},
 		{exitUsage, "--write-profile is for one", []string{"check", "--netns", "all", "--write-profile", "-"}},
-		{exitUsage, "one network namespace", []string{"check", "--netns", "all", "--watch", "1s"}},
-		{exitUsage, "one network namespace", []string{"states", "--netns", "all", "--watch", "1s"}},
+		{exitUsage, "counts all network namespaces", []string{"states", "--by", "namespace", "--netns", "1"}},
+		{exitUsage, "counts all network namespaces", []string{"states", "--by", "namespace", "--facts", "x"}},
 		{exitUsage, "less than 100ms", []string{"check", "--watch", "1ms"}},
 		{exitUsage, "less than 100ms", []string{"check", "--watch", "-1s"}},
 		{exitUsage, "less than 100ms", []string{"check", "--watch", "0"}},

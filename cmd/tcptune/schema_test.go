@@ -283,7 +283,7 @@ func full(t *testing.T) map[string][]any {
 			Parameters: []advisor.DriftParameter{{Future: facts.Future{Key: "net.core.somaxconn", Running: value, Next: &value, From: "f", Doubt: "d", Default: &value, Drift: facts.Lost}, Wanted: "at least 1", Met: true}},
 			Managers:   managers, Unseen: []string{"u"}, Findings: judged.Findings[:1], Inconclusive: judged.Inconclusive[:1]})},
 		"namespaces": {text(namespaces)},
-		"watch":      {text(advisor.Event{Time: at, Change: advisor.Gone, Finding: onLine})},
+		"watch":      {text(advisor.Event{Time: at, Change: advisor.Gone, Namespace: facts.Namespace{ID: "net:[1]", Name: "web"}, Finding: onLine})},
 		"facts": {parseJSON(t, printed(t, []int{exitOK}, "facts", "--facts", file, "--behind-nat")),
 			text(facts.Snapshot{Schema: facts.SchemaVersion, Version: "v", Kernel: sysctl.Release{Major: 6, Minor: 12}, Sysctls: map[sysctl.Key]facts.Reading{}, Boot: boot, Managers: managers, Sockets: &sockets,
 				Asked:     []facts.Assignment{{Key: "net.core.somaxconn", Value: value, File: "/f", Line: 1, Column: 1, EndColumn: 2, Text: "x", Lenient: true, Loses: "l", LosesTo: &place, Malformed: "m", Unmatched: true, NoFile: true, Container: true}},

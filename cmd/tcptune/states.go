@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,57 +18,50 @@ import (
 
 func (a *app) statesCommand() *cobra.Command {
 	var (
-		host        hostFlags
-		by, format  string
-		sampleAbove int64
-		watch       time.Duration
+		host       hostFlags
+		by, format string
+		watch      time.Duration
 	)
 	cmd := &cobra.Command{
 		Use:   "states",
-		Short: "Count sockets by state, destination, listener or program",
+		Short: "Count sockets by state, destination, listener, program or namespace",
 		Long: `States counts the TCP sockets of the network namespace it runs in, fetching no
 more of them than the question needs. It needs no privilege, but to name programs
 of other users. Every state is counted exactly; destinations are estimated on
-hosts with very many sockets, and the estimate says how far off it may be.`,
+hosts with very many sockets, and the estimate says how far off it may be.
+
+--by namespace is another word for --netns all: the states of each namespace.`,
 		Example: `  tcptune states
   tcptune states --by destination
   tcptune states --by listener --format json
   sudo tcptune states --by program
   tcptune states --watch 5s
-  sudo tcptune states --netns all`,
+  sudo tcptune states --by namespace
+  sudo tcptune states --netns all --by listener`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkFormat(format); err != nil {
 				return err
 			}
+			if by == byNamespace {
+				if host.netns != "" && host.netns != everyNamespace || host.facts != "" {
+					return usage("", "--by %s counts all network namespaces of this host", byNamespace)
+				}
+				host.netns, by = everyNamespace, string(facts.ByState)
+			}
 			breakdown, err := parseBreakdown(by)
 			if err != nil {
 				return err
 			}
-			switch {
-			case sampleAbove < 0:
-				return usage("", "--sample-above %d is negative", sampleAbove)
-			case watch < 0:
+			if watch < 0 {
 				return usage("", "--watch %v is negative", watch)
-			case host.netns == everyNamespace && watch > 0:
-				return usage("", "--watch is for one network namespace")
-			case host.netns == everyNamespace:
-				return a.statesEverywhere(cmd.Context(), sampleAbove, breakdown, format)
 			}
-			options, err := host.options()
+			show, err := a.showStates(cmd.Context(), host, breakdown, format)
 			if err != nil {
 				return err
 			}
-			options.SampleAbove = sampleAbove
-			look := func() (*facts.Snapshot, error) {
-				s, err := observe.Sockets(cmd.Context(), options, breakdown)
-				return s, unreadable(err)
-			}
-			if host.facts != "" {
-				look = func() (*facts.Snapshot, error) { return host.read(a) }
-			}
 			for {
-				if err := a.printStates(look, breakdown, format); err != nil || watch == 0 {
+				if err := show(); err != nil || watch == 0 {
 					return err
 				}
 				select {
@@ -77,35 +72,63 @@ hosts with very many sockets, and the estimate says how far off it may be.`,
 			}
 		},
 	}
-	cmd.Flags().StringVar(&by, "by", string(facts.ByState), "break down by state, destination, listener or program")
+	cmd.Flags().StringVar(&by, "by", string(facts.ByState), "break down by "+breakdowns())
 	registerFormat(cmd, &format)
-	cmd.Flags().Int64Var(&sampleAbove, "sample-above", 0, fmt.Sprintf("estimate from a sample where there are more than `N` sockets (destinations; default %d) or descriptors (programs; default %d), and tell less of listeners (default %d)",
-		observe.DefaultSampleAbove, observe.DefaultDescriptors, observe.DefaultQueuesAbove))
 	cmd.Flags().DurationVar(&watch, "watch", 0, "count again after this time, until interrupted")
 	cmd.Flags().StringVar(&host.facts, "facts", "", "take the snapshot in `FILE` (of 'tcptune facts', - for standard input) instead of this host")
 	cmd.MarkFlagsMutuallyExclusive("facts", "watch")
 	host.registerNetns(cmd, true)
+	host.registerSampleAbove(cmd, fmt.Sprintf("estimate from a sample where there are more than `N` sockets (destinations; default %d) or descriptors (programs; default %d), and tell less of listeners (default %d)",
+		observe.DefaultSampleAbove, observe.DefaultDescriptors, observe.DefaultQueuesAbove))
 	return cmd
 }
 
-func parseBreakdown(text string) (facts.Breakdown, error) {
-	names := make([]string, len(facts.Breakdowns))
-	for i, b := range facts.Breakdowns {
-		if names[i] = string(b); names[i] == text {
-			return b, nil
-		}
+// byNamespace is the --by that is no breakdown of a namespace.
+const byNamespace = "namespace"
+
+func breakdowns() string {
+	var names []string
+	for _, b := range facts.Breakdowns {
+		names = append(names, string(b))
 	}
-	return "", usage("", "--by %q is none of %s", text, strings.Join(names, ", "))
+	return strings.Join(names, ", ") + " or " + byNamespace
 }
 
-func (a *app) printStates(look func() (*facts.Snapshot, error), by facts.Breakdown, format string) error {
-	s, err := look()
-	if err != nil {
-		return err
+func parseBreakdown(text string) (facts.Breakdown, error) {
+	if b := facts.Breakdown(text); slices.Contains(facts.Breakdowns, b) {
+		return b, nil
 	}
-	r := advisor.StatesOf(s, by)
-	if format == "json" {
-		return printable.JSON(a.out, r)
+	return "", usage("", "--by %q is none of %s", text, breakdowns())
+}
+
+// showStates gives a function that looks and prints what it sees.
+func (a *app) showStates(ctx context.Context, host hostFlags, by facts.Breakdown, format string) (func() error, error) {
+	if err := host.check(); err != nil {
+		return nil, err
 	}
-	return a.text(rules.Info).States(a.out, r)
+	if host.netns == everyNamespace {
+		return func() error { return a.statesEverywhere(ctx, host.observing(), by, format) }, nil
+	}
+	look := func() (*facts.Snapshot, error) { return host.read(a) }
+	if host.facts == "" {
+		options, err := host.options()
+		if err != nil {
+			return nil, err
+		}
+		look = func() (*facts.Snapshot, error) {
+			s, err := observe.Sockets(ctx, options, by)
+			return s, unreadable(err)
+		}
+	}
+	return func() error {
+		s, err := look()
+		if err != nil {
+			return err
+		}
+		r := advisor.StatesOf(s, by)
+		if format == "json" {
+			return printable.JSON(a.out, r)
+		}
+		return a.text(rules.Info).States(a.out, r)
+	}, nil
 }

@@ -13,16 +13,19 @@ import (
 
 // statesEverywhere prints the sockets of every network namespace that can be
 // looked into, the host's first; in JSON one document each.
-func (a *app) statesEverywhere(ctx context.Context, sampleAbove int64, by facts.Breakdown, format string) error {
+func (a *app) statesEverywhere(ctx context.Context, options observe.Options, by facts.Breakdown, format string) error {
 	defer a.progress("looking into all network namespaces")()
-	seen, err := observe.SocketsEverywhere(ctx, observe.Options{SampleAbove: sampleAbove, Version: versionText()}, by)
+	seen, err := observe.SocketsEverywhere(ctx, options, by)
 	if err != nil {
 		return unreadable(err)
+	}
+	if host := seen[0].Snapshot; host != nil && host.Everywhere.UnseenProcesses > 0 {
+		fmt.Fprintf(a.err, "tcptune: warning: there may be others: processes whose namespace may not be looked at: %d\n", host.Everywhere.UnseenProcesses)
 	}
 	var all []advisor.States
 	for _, inside := range seen {
 		if inside.Err != nil {
-			fmt.Fprintf(a.err, "tcptune: warning: %s skipped: %s\n", printable.Text(inside.String()), printable.Text(inside.Err.Error()))
+			a.skipped(inside)
 			continue
 		}
 		all = append(all, advisor.StatesOf(inside.Snapshot, by))

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/sysctl/netns"
 	"github.com/tcptune/tcptune/sysctl/sysctltest"
 )
 
@@ -179,5 +180,53 @@ func TestWatchEndsWithItsPipe(t *testing.T) {
 	fullListener(t)
 	if cmd.Wait() == nil {
 		t.Error("ended as if all was well")
+	}
+}
+
+// Of all namespaces the one is named in which something appears, and with it its
+// findings go.
+func TestWatchOfAllNamespaces(t *testing.T) {
+	cmd, lines, errs := watching(t, "--netns", "all", "--format", "json")
+	pid := inhabited(t, "4096")
+	n, err := netns.Lookup(pid)
+	if err == nil {
+		err = n.Do(func() error {
+			err := sysctltest.LoopbackUp()
+			fullListener(t)
+			return err
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := func(change advisor.Change) {
+		t.Helper()
+		for lines.Scan() {
+			var event advisor.Event
+			if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
+				t.Fatalf("%v in %q", err, lines.Text())
+			}
+			if event.Namespace.ID == n.ID.String() && event.Finding.Rule == "listen/queue-full" {
+				if event.Change != change || event.Namespace.Name == "" {
+					t.Fatalf("%s: %+v", event.Change, event.Namespace)
+				}
+				return
+			}
+		}
+		t.Fatalf("ended: %s", errs)
+	}
+	next(advisor.Appeared)
+	process, err := strconv.Atoi(pid)
+	if err == nil {
+		err = syscall.Kill(process, syscall.SIGKILL)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	next(advisor.Gone)
+	cmd.Process.Kill()
+	cmd.Wait()
+	if !strings.Contains(errs.String(), " skipped: the network namespace is gone\n") {
+		t.Errorf("not a word of it: %s", errs)
 	}
 }

@@ -24,6 +24,9 @@ type Survey struct {
 	Unseen int
 }
 
+// All are the host's and the others.
+func (s Survey) All() []Namespace { return append([]Namespace{s.Host}, s.Others...) }
+
 // Find looks for network namespaces where they are kept alive: by processes, by
 // the names of ip-netns(8), and by the bind mounts that container runtimes make
 // (mount namespaces of others are not searched).
