@@ -106,7 +106,11 @@ func states(s *facts.Snapshot) []State {
 			}
 			governs = strings.Join(keys, ", ")
 		}
-		table = append(table, State{info.Name, s.Sockets.IPv4.Of(info.State), s.Sockets.IPv6.Of(info.State), s.Sockets.EitherFamily.Of(info.State), governs})
+		row := State{State: info.Name, IPv4: s.Sockets.IPv4.Of(info.State), IPv6: s.Sockets.IPv6.Of(info.State), Either: s.Sockets.EitherFamily.Of(info.State), Governs: governs}
+		if served, looked := s.Sockets.Served[info.Word]; looked {
+			row.Server = &served
+		}
+		table = append(table, row)
 	}
 	return table
 }

@@ -80,7 +80,7 @@ func (n *Namespaces) Add(s, host *facts.Snapshot, set rules.Set, processes int) 
 	report := NamespaceReport{Name: s.Namespace.Name, ID: s.Namespace.ID, Processes: processes,
 		Differs: []NamespaceDifference{}, Findings: []Finding{}, Inconclusive: []Inconclusive{}}
 	for _, state := range r.States {
-		report.Sockets += state.IPv4 + state.IPv6 + state.Either
+		report.Sockets += state.All()
 	}
 	for _, p := range sysctl.Catalogue() {
 		here, there := s.Sysctls[p.Key], host.Sysctls[p.Key]

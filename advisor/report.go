@@ -40,9 +40,15 @@ type State struct {
 	IPv6  int64  `json:"ipv6"`
 	// Either are those that the kernel counts without telling the family.
 	Either int64 `json:"either"`
+	// Server are those on the server's side, of all families; nil if that was not
+	// looked at.
+	Server *int64 `json:"server,omitempty"`
 	// Governs names the parameters that act on leaving the state, or the program.
 	Governs string `json:"governs"`
 }
+
+// All are the sockets of all families.
+func (s State) All() int64 { return s.IPv4 + s.IPv6 + s.Either }
 
 // Headroom is how much of a limit is used.
 type Headroom struct {

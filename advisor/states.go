@@ -25,6 +25,13 @@ type States struct {
 	Listeners    []QueueRow        `json:"listeners"`
 	Destinations DestinationRows   `json:"destinations"`
 	Programs     []facts.Ownership `json:"programs"`
+	// SynSent tells where attempts to connect go that are not answered; nil if there
+	// are none. Orphans are full sockets that no program holds; FinWait2Orphans all
+	// in FIN-WAIT-2 that none does, mini-sockets included. All three are beside
+	// States.
+	SynSent         *facts.Spread `json:"syn_sent,omitempty"`
+	Orphans         int64         `json:"orphans,omitempty"`
+	FinWait2Orphans int64         `json:"fin_wait2_orphans,omitempty"`
 	// Unseen says what of the listeners was not looked for or found, and why.
 	Unseen string `json:"unseen,omitempty"`
 }
@@ -41,11 +48,15 @@ type QueueRow struct {
 // DestinationRows are the destinations with most connections, and how exactly
 // that is known.
 type DestinationRows struct {
-	Distinct int64            `json:"distinct"`
-	Exact    bool             `json:"exact"`
-	Error    int64            `json:"error"`
-	Sample   *facts.Sample    `json:"sample,omitempty"`
-	Top      []DestinationRow `json:"top"`
+	Distinct int64         `json:"distinct"`
+	Exact    bool          `json:"exact"`
+	Error    int64         `json:"error"`
+	Sample   *facts.Sample `json:"sample,omitempty"`
+	// Sockets are towards all of them, of about Of that are connected, on either
+	// side; 0 if that is not known.
+	Sockets int64            `json:"sockets"`
+	Of      int64            `json:"of,omitempty"`
+	Top     []DestinationRow `json:"top"`
 }
 
 // DestinationRow is a destination and what the port range still carries to it.
@@ -77,7 +88,10 @@ func StatesOf(s *facts.Snapshot, by facts.Breakdown) States {
 	case facts.ByProgram:
 		r.Programs = append(r.Programs, so.Owners...)
 	default:
-		r.States = states(s)
+		r.States, r.Orphans, r.FinWait2Orphans = states(s), so.Orphans, so.FinWait2Orphans
+		if so.SynSent.Distinct > 0 {
+			r.SynSent = &so.SynSent
+		}
 	}
 	return r
 }
@@ -118,7 +132,10 @@ func halfOpen(row QueueRow) int64 {
 
 func destinations(s *facts.Snapshot) DestinationRows {
 	spread := s.Sockets.Outbound
-	rows := DestinationRows{Distinct: spread.Distinct, Exact: spread.Exact, Error: spread.Error, Sample: spread.Sample, Top: []DestinationRow{}}
+	rows := DestinationRows{Distinct: spread.Distinct, Exact: spread.Exact, Error: spread.Error, Sample: spread.Sample, Sockets: spread.Sockets, Top: []DestinationRow{}}
+	if stat := s.Sockstat; stat != nil && !s.Kernel.Before(facts.CountsTimeWaitByNamespace) {
+		rows.Of = max(spread.Sockets, stat.InUse+stat.InUse6+stat.TimeWait-int64(len(s.Sockets.Listeners)))
+	}
 	for _, target := range spread.Top {
 		row := DestinationRow{Target: target}
 		if h, gap := s.PortHeadroom(target); gap != (facts.Gap{}) {
@@ -135,14 +152,17 @@ func destinations(s *facts.Snapshot) DestinationRows {
 func (r States) Total() int64 {
 	n := int64(0)
 	for _, state := range r.States {
-		n += state.IPv4 + state.IPv6 + state.Either
+		n += state.All()
 	}
 	return n
 }
 
-// NameOf is a state's name by its word in a snapshot, and "without a program" for
-// orphans.
+// NameOf is a state's name by its word in a snapshot, or what is said in place of
+// one.
 func NameOf(state facts.OwnedState) string {
+	if state == facts.OwnedUnaccepted {
+		return "CLOSE-WAIT, not accepted"
+	}
 	if s, ok := tcpstate.Parse(string(state)); ok {
 		return s.Info().Name
 	}

@@ -123,7 +123,7 @@ func (s *Snapshot) validate() error {
 		}
 	}
 	if so := s.Sockets; so != nil {
-		for _, counts := range []StateCounts{so.IPv4, so.IPv6, so.EitherFamily} {
+		for _, counts := range []StateCounts{so.IPv4, so.IPv6, so.EitherFamily, so.Served} {
 			for word, n := range counts {
 				if state, ok := tcpstate.Parse(word); !ok || state.Info().Word != word {
 					check.fail("%.40q is not a TCP state", word)
@@ -142,6 +142,7 @@ func (s *Snapshot) validate() error {
 		for _, spread := range []Spread{so.Outbound, so.SynSent} {
 			check.count("sockets: distinct destinations", spread.Distinct)
 			check.count("sockets: error of destinations", spread.Error)
+			check.count("sockets: sockets towards destinations", spread.Sockets)
 			if sample := spread.Sample; sample != nil {
 				check.count("sockets: sample", sample.Looked)
 				check.count("sockets: sample", sample.Of)

@@ -152,6 +152,10 @@ type Sockets struct {
 	// together: those in TIME-WAIT, of [ByArithmetic]. IPv4 and IPv6 are without
 	// the state then.
 	EitherFamily StateCounts `json:"either_family,omitempty"`
+	// Served are those of both families on the server's side: their local port is
+	// one that something listens on. A state is left out if its sockets were not
+	// looked at one by one, as is LISTEN.
+	Served StateCounts `json:"served,omitempty"`
 	// Orphans counts full sockets without a program; FinWait2Orphans those in
 	// FIN-WAIT-2 without one, whether full or mini-socket.
 	Orphans         int64 `json:"orphans"`
@@ -231,6 +235,7 @@ type Spread struct {
 	Distinct int64    `json:"distinct"`
 	Exact    bool     `json:"exact"`
 	Error    int64    `json:"error,omitempty"`
+	Sockets  int64    `json:"sockets,omitempty"` // towards all destinations
 	Sample   *Sample  `json:"sample,omitempty"`
 	Top      []Target `json:"top"` // the most used, most first
 }
@@ -261,6 +266,9 @@ const (
 	OwnedCloseWait OwnedState = "close_wait"
 	OwnedLastAck   OwnedState = "last_ack" // with a program: it has shut down and not closed
 	OwnedOrphan    OwnedState = "orphan"   // full sockets that no program holds
+	// OwnedUnaccepted are in CLOSE-WAIT, and wait in an accept queue for a program
+	// to take them.
+	OwnedUnaccepted OwnedState = "unaccepted"
 )
 
 // Owner holds sockets: a program, or as much as is known of it.
@@ -280,6 +288,10 @@ type Target struct {
 	Sockets     int64  `json:"sockets"` // local ports of the ephemeral range in use towards it
 	TimeWait    int64  `json:"time_wait"`
 }
+
+// CountsTimeWaitByNamespace is the first release in which each namespace shows its
+// own tw; up to 4.10 all show that of all (net/ipv4/proc.c, sockstat_seq_show).
+var CountsTimeWaitByNamespace = sysctl.Release{Major: 4, Minor: 11}
 
 // Sockstat is the TCP line of /proc/net/sockstat and sockstat6.
 type Sockstat struct {

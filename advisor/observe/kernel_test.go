@@ -223,7 +223,7 @@ func TestPortsPerDestinationAreCounted(t *testing.T) {
 	defer above.Close()
 	above.(*net.TCPConn).CloseWrite()
 	s := settle(t, map[tcpstate.State]int64{tcpstate.Listen: 2, tcpstate.Established: 18, tcpstate.FinWait2: 2, tcpstate.CloseWait: 2})
-	want := facts.Spread{Distinct: 2, Exact: true, Top: []facts.Target{
+	want := facts.Spread{Distinct: 2, Exact: true, Sockets: 9, Top: []facts.Target{
 		{Source: "127.0.0.1", Destination: "127.0.0.1", Port: int(a.Port()), Sockets: 7},
 		{Source: "127.0.0.1", Destination: "127.0.0.1", Port: int(b.Port()), Sockets: 2},
 	}}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
-	"github.com/tcptune/tcptune/sysctl"
 	"github.com/tcptune/tcptune/sysctl/netns"
 )
 
@@ -122,8 +121,7 @@ func sum(seen []Inside, survey netns.Survey) *facts.Everywhere {
 				e.Sockets += s.Sockets.Of(info.State)
 			}
 		}
-		// Up to 4.10 each namespace shows the count of all (net/ipv4/proc.c).
-		if s.Sockstat != nil && (i == 0 || !s.Kernel.Before(sysctl.Release{Major: 4, Minor: 11})) {
+		if s.Sockstat != nil && (i == 0 || !s.Kernel.Before(facts.CountsTimeWaitByNamespace)) {
 			e.TimeWait += s.Sockstat.TimeWait
 		}
 		if tracked, err := s.Sysctls["net.netfilter.nf_conntrack_count"].Value.Ints(); err == nil && len(tracked) == 1 {

@@ -129,7 +129,9 @@ func (o *ownership) ofState(state facts.OwnedState, all int64, groups cgroups, s
 				continue // rounding
 			}
 			key := facts.Owner{Unit: groups.unit(h.cgroup)}
-			if state != facts.OwnedOrphan {
+			// An orphan keeps its user from Linux 6.17 on (include/net/sock.h,
+			// sock_orphan); before, it shows 0.
+			if state != facts.OwnedOrphan || h.uid != 0 {
 				key.User = strconv.Itoa(int(h.uid))
 			}
 			owner(key).Sockets += rest

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strings"
@@ -56,7 +57,17 @@ func TestProgramsThatDoNotCloseAreNamed(t *testing.T) {
 	}
 	us := strings.TrimSpace(string(name))
 	unit, uid := unitOfProcess(os.Getpid()), fmt.Sprint(os.Getuid())
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	dial(t, netip.MustParseAddrPort(l.Addr().String())).CloseWrite()
 	got := owners(t, 0)
+	if last := got[len(got)-1]; last.State != facts.OwnedUnaccepted || last.Sockets != 1 || last.Reason == "" {
+		t.Errorf("not accepted: %+v", last)
+	}
+	got = got[:len(got)-1]
 	// The crowd's processes are children of this one; they may have its name.
 	programs := map[string]int64{}
 	for _, o := range got[0].Top {
@@ -172,6 +183,40 @@ func TestProgramsThatListenAreNamed(t *testing.T) {
 		if l.Port == int(quiet.Port()) && l.Holder() != "" {
 			t.Errorf("the other one was looked for: %+v", l)
 		}
+	}
+}
+
+// Of a program that opens its listener as root and then becomes somebody else the
+// socket's user tells nothing.
+func TestProgramThatHasBecomeSomebodyElseIsNamed(t *testing.T) {
+	if os.Getuid() != 0 {
+		sysctltest.RequireKernel(t, "root is needed to become somebody else")
+	}
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sleep", "1000")
+	cmd.ExtraFiles = []*os.File{file}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	file.Close()
+	l.Close()
+	if got := listeners(t, 1<<40).Listeners[0]; got.Program != "sleep" || got.User != "0" {
+		t.Errorf("sleep listens, and seen was %+v", got)
 	}
 }
 

@@ -127,7 +127,8 @@ func whyNoProcess(denied int) string {
 
 // likely are the processes that may hold some sockets of the calling thread's
 // namespace: those of the control groups in which the sockets were made; then
-// those of their users that are in the namespace; then the others of these users.
+// those in the namespace, of the sockets' users first, as a program may have
+// become another user since; then those of the users elsewhere.
 func likely(holders iter.Seq[holder], groups cgroups) iter.Seq2[[]int, error] {
 	return func(yield func([]int, error) bool) {
 		var made []int
@@ -137,55 +138,60 @@ func likely(holders iter.Seq[holder], groups cgroups) iter.Seq2[[]int, error] {
 			made = append(made, groups.processes(h.cgroup)...)
 		}
 		seen := map[int]bool{}
-		fresh := func(pids []int) []int {
+		next := func(pids []int) bool {
 			slices.Sort(pids)
-			return slices.DeleteFunc(pids, func(pid int) bool {
+			return yield(slices.DeleteFunc(pids, func(pid int) bool {
 				known := seen[pid]
 				seen[pid] = true
 				return known
-			})
+			}), nil)
 		}
-		if !yield(fresh(made), nil) {
+		if !next(made) {
 			return
 		}
-		near, far, err := processesOf(users)
+		here, err := netns.Here()
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		_ = yield(fresh(near), nil) && yield(fresh(far), nil)
+		theirs, others, elsewhere, err := processes(here.ID, users)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		_ = next(theirs) && next(others) && next(elsewhere)
 	}
 }
 
-// processesOf are those of some users: in the calling thread's namespace, and
-// others.
-func processesOf(users map[uint32]bool) (near, far []int, err error) {
-	here, err := netns.Here()
-	if err != nil {
-		return nil, nil, err
-	}
+// processes are those in a network namespace, of some users and of others, and
+// those of these users elsewhere or where that may not be known.
+func processes(in netns.ID, users map[uint32]bool) (theirs, others, elsewhere []int, err error) {
 	proc, err := os.Open("/proc")
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	defer proc.Close()
 	names, err := proc.Readdirnames(-1)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for _, name := range names {
-		var stat unix.Stat_t
+		var process, namespace unix.Stat_t
 		pid, err := strconv.Atoi(name)
-		if err != nil || unix.Fstatat(int(proc.Fd()), name, &stat, 0) != nil || !users[stat.Uid] {
+		if err != nil || unix.Fstatat(int(proc.Fd()), name, &process, 0) != nil {
 			continue
 		}
-		if unix.Fstatat(int(proc.Fd()), name+"/ns/net", &stat, 0) == nil && stat.Dev == here.ID.Device && stat.Ino == here.ID.Inode {
-			near = append(near, pid)
-		} else {
-			far = append(far, pid)
+		is := unix.Fstatat(int(proc.Fd()), name+"/ns/net", &namespace, 0) == nil && in == netns.ID{Device: namespace.Dev, Inode: namespace.Ino}
+		switch {
+		case is && users[process.Uid]:
+			theirs = append(theirs, pid)
+		case is:
+			others = append(others, pid)
+		case users[process.Uid]:
+			elsewhere = append(elsewhere, pid)
 		}
 	}
-	return near, far, nil
+	return theirs, others, elsewhere, nil
 }
 
 // early is how many descriptors of each process are looked at before the rest of

@@ -98,7 +98,7 @@ func (s socketSample) result() facts.Spread {
 		return result
 	}
 	scale := func(n int64) int64 { return int64(math.Round(float64(n) * s.scale())) }
-	result.Exact = false
+	result.Exact, result.Sockets = false, scale(result.Sockets)
 	result.Sample = &facts.Sample{Looked: s.looked, Of: scale(s.looked)}
 	most := int64(0)
 	for i, target := range result.Top {

@@ -164,10 +164,8 @@ func (c *census) states(ctx context.Context, add func(*tally, *sockdiag.Socket))
 	return false, nil
 }
 
-// canCompute: since Linux 4.11 sockstat counts tw by namespace (net/ipv4/proc.c,
-// sockstat_seq_show).
 func (c *census) canCompute() bool {
-	return c.snapshot.Sockstat != nil && !c.snapshot.Kernel.Before(sysctl.Release{Major: 4, Minor: 11})
+	return c.snapshot.Sockstat != nil && !c.snapshot.Kernel.Before(facts.CountsTimeWaitByNamespace)
 }
 
 // plausible compares what was computed with another counter of the kernel's:
@@ -330,6 +328,10 @@ func (l *look) brokenDown(ctx context.Context, by facts.Breakdown) (*facts.Snaps
 	case facts.ByProgram:
 		if err = c.take(ctx, c.ends); err == nil && s.Sockets != nil {
 			s.Sockets.Owners = c.count.owners.attribute(cmp.Or(l.SampleAbove, DefaultDescriptors))
+			if n := c.count.unaccepted; n > 0 {
+				s.Sockets.Owners = append(s.Sockets.Owners, facts.Ownership{State: facts.OwnedUnaccepted, Sockets: n, Top: []facts.Owner{},
+					Reason: "no program has accepted them yet; --by listener shows the queues"})
+			}
 		}
 	default:
 		counters := sample{map[string]facts.Counters{}, map[facts.Part]facts.Gap{}}

@@ -76,6 +76,7 @@ func (s *spread) result(top int) facts.Spread {
 	})
 	result := facts.Spread{Distinct: int64(len(all)), Exact: !s.evicted, Top: []facts.Target{}}
 	for i, e := range all {
+		result.Sockets += e.sockets
 		result.Error = max(result.Error, e.surplus)
 		if i >= top {
 			continue

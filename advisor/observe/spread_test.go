@@ -24,7 +24,7 @@ func TestSpreadOrdersByUseAndThenByAddress(t *testing.T) {
 	own := place(2)
 	own.local = netip.MustParseAddr("::ffff:192.0.2.1")
 	s.add(own, false)
-	want := facts.Spread{Distinct: 4, Exact: true, Top: []facts.Target{
+	want := facts.Spread{Distinct: 4, Exact: true, Sockets: 8, Top: []facts.Target{
 		{Destination: "10.0.0.3", Port: 80, Sockets: 3, TimeWait: 3},
 		{Destination: "10.0.0.1", Port: 80, Sockets: 2},
 		{Destination: "10.0.0.2", Port: 80, Sockets: 2},

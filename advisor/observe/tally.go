@@ -33,6 +33,7 @@ func (r portRange) contains(port uint16) bool {
 type tally struct {
 	ephemeral       portRange
 	perState        [2][tcpstate.NewSynRecv + 1]int64
+	served          [tcpstate.NewSynRecv + 1]int64
 	full            [2]int64 // hashed sockets that /proc/net/sockstat counts as in use
 	mini            int64    // FIN-WAIT-2 that it counts as tw
 	orphans         int64
@@ -67,7 +68,8 @@ func familyOf(s *sockdiag.Socket) int {
 	return 0
 }
 
-// addState counts a socket towards its state, and nothing else.
+// addState counts a socket towards its state, with what belongs to that: its side,
+// whether a program holds it, where an attempt to connect goes.
 func (t *tally) addState(s *sockdiag.Socket) {
 	if int(s.State) >= len(t.perState[0]) {
 		return
@@ -77,8 +79,34 @@ func (t *tally) addState(s *sockdiag.Socket) {
 	if s.Full {
 		t.full[family]++
 	}
-	if s.State == tcpstate.FinWait2 && isMini(s) {
-		t.mini++
+	if s.State == tcpstate.Listen {
+		t.listening[s.Local.Port()] = true
+		return
+	}
+	if t.listening[s.Local.Port()] {
+		t.served[s.State]++
+	}
+	switch s.State {
+	case tcpstate.SynSent:
+		if t.isOutbound(s) {
+			t.synSent.add(destination{remote: s.Remote}, false)
+		}
+	case tcpstate.CloseWait:
+		if s.Inode == 0 {
+			t.unaccepted++
+		}
+	case tcpstate.FinWait1, tcpstate.FinWait2, tcpstate.Closing, tcpstate.LastAck:
+		switch {
+		case s.Inode != 0:
+			return
+		case isMini(s):
+			t.mini++
+		default:
+			t.orphans++
+		}
+		if s.State == tcpstate.FinWait2 {
+			t.finWait2Orphans++
+		}
 	}
 }
 
@@ -91,30 +119,19 @@ func (t *tally) add(s *sockdiag.Socket) {
 	case tcpstate.Listen:
 		t.listeners = append(t.listeners, listener{facts.Listener{Address: s.Local.Addr().Unmap().String(), Port: int(s.Local.Port()),
 			Queue: int64(s.ReceiveQueue), Limit: int64(s.SendQueue)}, s.Local, s.Inode, s.UID, s.Cgroup})
-		t.listening[s.Local.Port()] = true
 		return
 	case tcpstate.SynRecv:
 		t.synRecv[s.Local]++
 	case tcpstate.CloseWait:
-		if s.Inode == 0 {
-			t.unaccepted++
-		} else {
+		if s.Inode != 0 {
 			t.owners.add(facts.OwnedCloseWait, s)
 		}
 	case tcpstate.FinWait1, tcpstate.FinWait2, tcpstate.Closing, tcpstate.LastAck:
 		switch {
-		case s.Inode != 0:
-			if s.State == tcpstate.LastAck {
-				t.owners.add(facts.OwnedLastAck, s)
-			}
-		case isMini(s):
-			t.finWait2Orphans++
-		default:
-			t.orphans++
+		case s.Inode == 0 && !isMini(s):
 			t.owners.add(facts.OwnedOrphan, s)
-			if s.State == tcpstate.FinWait2 {
-				t.finWait2Orphans++
-			}
+		case s.Inode != 0 && s.State == tcpstate.LastAck:
+			t.owners.add(facts.OwnedLastAck, s)
 		}
 	}
 	t.addDestination(s)
@@ -122,12 +139,8 @@ func (t *tally) add(s *sockdiag.Socket) {
 
 // addDestination counts a socket towards its destination if it was made here.
 func (t *tally) addDestination(s *sockdiag.Socket) {
-	if !t.isOutbound(s) {
-		return // the server's side
-	}
-	t.outbound.add(destination{s.Local.Addr(), s.Remote}, s.State == tcpstate.TimeWait)
-	if s.State == tcpstate.SynSent {
-		t.synSent.add(destination{remote: s.Remote}, false)
+	if t.isOutbound(s) {
+		t.outbound.add(destination{s.Local.Addr(), s.Remote}, s.State == tcpstate.TimeWait)
 	}
 }
 
@@ -161,9 +174,16 @@ func (t *tally) result(source facts.SocketSource) *facts.Sockets {
 			counts[family][info.Word] = t.perState[family][info.State]
 		}
 	}
+	served := facts.StateCounts{}
+	for _, info := range tcpstate.All() {
+		computed := source == facts.ByArithmetic && (info.State == tcpstate.Established || info.State == tcpstate.TimeWait)
+		if info.State != tcpstate.Listen && !computed {
+			served[info.Word] = t.served[info.State]
+		}
+	}
 	t.attributeSynRecv()
 	return &facts.Sockets{
-		Source: source, IPv4: counts[0], IPv6: counts[1],
+		Source: source, IPv4: counts[0], IPv6: counts[1], Served: served,
 		Orphans: t.orphans, FinWait2Orphans: t.finWait2Orphans, CloseWaitUnaccepted: t.unaccepted,
 		Listeners: t.described(),
 		Outbound:  t.outbound.result(spreadTop), SynSent: t.synSent.result(spreadTop),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"maps"
 	"math"
 	"net"
 	"net/netip"
@@ -84,14 +85,17 @@ func fastOpenSYN(t *testing.T, to netip.AddrPort) {
 type counted struct {
 	States          map[string]int64
 	ByFamily        [2]map[string]int64 // but TIME-WAIT, which arithmetic cannot split
+	Served          facts.StateCounts   // likewise, and ESTABLISHED
 	Orphans         [3]int64
 	Listeners       []facts.Listener
 	Outbound, Tries facts.Spread
 }
 
 func summary(so *facts.Sockets) counted {
-	c := counted{States: map[string]int64{}, ByFamily: [2]map[string]int64{{}, {}}, Orphans: [3]int64{so.Orphans, so.FinWait2Orphans, so.CloseWaitUnaccepted},
+	c := counted{States: map[string]int64{}, ByFamily: [2]map[string]int64{{}, {}}, Served: maps.Clone(so.Served), Orphans: [3]int64{so.Orphans, so.FinWait2Orphans, so.CloseWaitUnaccepted},
 		Outbound: so.Outbound, Tries: so.SynSent, Listeners: slices.Clone(so.Listeners)}
+	delete(c.Served, tcpstate.Established.Info().Word)
+	delete(c.Served, tcpstate.TimeWait.Info().Word)
 	for i := range c.Listeners { // who listens is another question
 		c.Listeners[i].Program, c.Listeners[i].Unit, c.Listeners[i].User = "", "", ""
 	}
@@ -184,6 +188,10 @@ func TestAllWaysToCountAgreeOnEveryState(t *testing.T) {
 	if whole.Sockets.Source != facts.ByArithmetic {
 		t.Fatalf("counted over %s", whole.Sockets.Source)
 	}
+	served := facts.StateCounts{"close_wait": 7, "last_ack": 6, "syn_recv": 2, "syn_sent": 0, "fin_wait1": 0, "fin_wait2": 3, "closing": 0, "close": 0}
+	if diff := cmp.Diff(served, whole.Sockets.Served); diff != "" {
+		t.Errorf("on the server's side:\n%s", diff)
+	}
 	take := func(alter func(*facts.Snapshot, *census)) *facts.Sockets {
 		t.Helper()
 		s := *whole
@@ -211,6 +219,9 @@ func TestAllWaysToCountAgreeOnEveryState(t *testing.T) {
 	} {
 		other := take(c.alter)
 		got := summary(other)
+		if here, closed := other.Served.Of(tcpstate.Established), other.Served.Of(tcpstate.TimeWait); here != 7 || closed != 0 {
+			t.Errorf("%s: on the server's side are %d ESTABLISHED, %d in TIME-WAIT, want 7, 0", c.name, here, closed)
+		}
 		if other.Approximate { // does not show limits
 			for i := range want.Listeners {
 				got.Listeners[i].Limit = want.Listeners[i].Limit

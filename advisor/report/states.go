@@ -4,11 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/tcptune/tcptune/advisor"
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/tcpstate"
 )
 
 // States writes the sockets of a namespace, broken down one way.
@@ -22,12 +24,45 @@ func (t Text) States(w io.Writer, r advisor.States) error {
 	case facts.ByProgram:
 		p.programs(r)
 	default:
-		p.states(advisor.Report{States: r.States, StatesFrom: r.From})
+		p.states(r.States, r.From, true)
 		if len(r.States) > 0 {
-			p.field("in all", fmt.Sprint(r.Total()))
+			p.besideStates(r)
 		}
 	}
 	return p.err
+}
+
+// besideStates is what the table of states does not tell.
+func (p *printer) besideStates(r advisor.States) {
+	p.field("in all", fmt.Sprint(r.Total()))
+	var unsided []string
+	for _, s := range r.States {
+		if s.Server == nil && s.All() > 0 && s.State != tcpstate.Listen.Info().Name {
+			unsided = append(unsided, s.State)
+		}
+	}
+	if len(unsided) > 0 {
+		p.field("no side", strings.Join(unsided, ", ")+": computed, not looked at one by one (--by destination tells how many were made from here)")
+	}
+	if r.Orphans+r.FinWait2Orphans > 0 {
+		p.field("orphans", fmt.Sprintf("%d full sockets without a program; in FIN-WAIT-2 %d without one, mini-sockets included", r.Orphans, r.FinWait2Orphans))
+	}
+	if r.SynSent != nil {
+		p.field("SYN-SENT", unanswered(*r.SynSent))
+	}
+}
+
+// unanswered tells one dead destination from many.
+func unanswered(s facts.Spread) string {
+	const named = 3
+	var parts []string
+	for _, t := range s.Top[:min(named, len(s.Top))] {
+		parts = append(parts, fmt.Sprintf("%d to %s", t.Sockets, t))
+	}
+	if more := s.Distinct - int64(len(parts)); more > 0 {
+		parts = append(parts, fmt.Sprintf("the others to %s", plural(int(more), "more destination", "more destinations")))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (p *printer) queues(r advisor.States) {
@@ -56,6 +91,7 @@ func (p *printer) destinations(r advisor.States) {
 	d := r.Destinations
 	if len(d.Top) == 0 {
 		p.line("No connection was made from here.")
+		p.sides(d)
 		return
 	}
 	rows := []table.Row{}
@@ -71,11 +107,19 @@ func (p *printer) destinations(r advisor.States) {
 	if more := d.Distinct - int64(len(d.Top)); more > 0 {
 		p.line("And %d more.", more)
 	}
+	p.sides(d)
 	switch {
 	case d.Sample != nil:
 		p.line("Estimated from %d sockets of about %d, in some stripes of the port range: give or take %d, and small destinations may be missing.", d.Sample.Looked, d.Sample.Of, d.Error)
 	case !d.Exact:
 		p.line("There are more destinations than are told apart: numbers may be too high by up to %d.", d.Error)
+	}
+}
+
+// sides tells the client's side from the server's.
+func (p *printer) sides(d advisor.DestinationRows) {
+	if d.Of > 0 {
+		p.line("Made from here, with a port of the range: about %d of %d. The others were accepted here, or their program chose the port.", d.Sockets, d.Of)
 	}
 }
 
@@ -92,9 +136,11 @@ func (p *printer) programs(r advisor.States) {
 		p.section(advisor.NameOf(ownership.State), note)
 		rows := []table.Row{}
 		for _, o := range ownership.Top {
-			rows = append(rows, table.Row{o.Sockets, o.Processes, owner(o)})
+			rows = append(rows, table.Row{o.Sockets, o.Processes, owner(ownership.State, o)})
 		}
-		p.table(table.Row{"sockets", "processes", "program"}, rows, 0, 1)
+		if len(rows) > 0 {
+			p.table(table.Row{"sockets", "processes", "program"}, rows, 0, 1)
+		}
 		if ownership.More > 0 {
 			p.line("And %d more.", ownership.More)
 		}
@@ -105,7 +151,10 @@ func (p *printer) programs(r advisor.States) {
 }
 
 // owner names a program without its number of processes, which has a column.
-func owner(o facts.Owner) string {
+func owner(state facts.OwnedState, o facts.Owner) string {
+	if state == facts.OwnedOrphan && o.Unit+o.User == "" {
+		return "made in no unit or container that is known"
+	}
 	o.Processes = 0
 	return o.String()
 }

@@ -42,7 +42,7 @@ func (p *printer) namespaceTable(all []advisor.States) {
 	head, numbers := table.Row{"all"}, []int{0}
 	for _, r := range all {
 		for _, s := range r.States {
-			sums[s.State] += s.IPv4 + s.IPv6 + s.Either
+			sums[s.State] += s.All()
 		}
 	}
 	var shown []string
@@ -63,7 +63,7 @@ func (p *printer) namespaceTable(all []advisor.States) {
 		total += r.Total()
 		of := map[string]int64{}
 		for _, s := range r.States {
-			of[s.State] = s.IPv4 + s.IPv6 + s.Either
+			of[s.State] = s.All()
 		}
 		row := table.Row{r.Total()}
 		if len(r.States) == 0 {

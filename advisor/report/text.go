@@ -30,7 +30,7 @@ type Text struct {
 func (t Text) Report(w io.Writer, r advisor.Report) error {
 	p := t.printer(w)
 	p.line("%s", heading(r))
-	p.states(r)
+	p.states(r.States, r.StatesFrom, false)
 	p.headroom(r)
 	p.findings(r)
 	p.inconclusive(r)
@@ -76,24 +76,36 @@ func heading(r advisor.Report) string {
 	return strings.Join(parts, " · ")
 }
 
-func (p *printer) states(r advisor.Report) {
-	p.section("SOCKETS", r.StatesFrom)
-	if len(r.States) == 0 {
+// states is the table of sockets by state, by side as well if that is wanted.
+func (p *printer) states(states []advisor.State, from string, sides bool) {
+	p.section("SOCKETS", from)
+	if len(states) == 0 {
 		return
 	}
 	rows, none := []table.Row{}, []string{}
-	for _, s := range r.States {
-		switch {
-		case s.IPv4+s.IPv6+s.Either == 0:
+	for _, s := range states {
+		if s.All() == 0 {
 			none = append(none, s.State)
-		case s.Either > 0:
-			rows = append(rows, table.Row{s.State, "", "", s.Either, short(s.Governs)})
-		default:
-			rows = append(rows, table.Row{s.State, s.IPv4, s.IPv6, s.IPv4 + s.IPv6, short(s.Governs)})
+			continue
 		}
+		row := table.Row{s.State, s.IPv4, s.IPv6, s.All()}
+		if s.Either > 0 {
+			row = table.Row{s.State, "", "", s.All()}
+		}
+		switch {
+		case sides && s.Server != nil:
+			row = append(row, s.All()-*s.Server, *s.Server)
+		case sides:
+			row = append(row, "", "")
+		}
+		rows = append(rows, append(row, short(s.Governs)))
+	}
+	head, numbers := table.Row{"state", "IPv4", "IPv6", "both"}, []int{1, 2, 3}
+	if sides {
+		head, numbers = append(head, "client", "server"), append(numbers, 4, 5)
 	}
 	if len(rows) > 0 {
-		p.table(table.Row{"state", "IPv4", "IPv6", "both", "leaving it is governed by"}, rows, 1, 2, 3)
+		p.table(append(head, "leaving it is governed by"), rows, numbers...)
 	}
 	if len(none) > 0 {
 		p.field("none in", strings.Join(none, ", "))

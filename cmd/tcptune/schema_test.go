@@ -262,10 +262,10 @@ func full(t *testing.T) map[string][]any {
 	judged := advisor.Advise(factstest.BusyServer("6.12.95"), set, nil)
 	onLine := judged.Findings[0]
 	target := facts.Target{Source: "::1", Destination: "::2", Port: 443}
-	spread := facts.Spread{Error: 1, Sample: &facts.Sample{Looked: 1, Of: 2}, Top: []facts.Target{target}}
+	spread := facts.Spread{Error: 1, Sockets: 1, Sample: &facts.Sample{Looked: 1, Of: 2}, Top: []facts.Target{target}}
 	owners := []facts.Ownership{{State: facts.OwnedOrphan, Estimated: true, Reason: "r", Top: []facts.Owner{{Program: "p", Unit: "u", User: "0"}}}}
 	listener := facts.Listener{Address: "::", Port: 80, SynRecv: new(int64(1)), Program: "p", Unit: "u", User: "0"}
-	sockets := facts.Sockets{Source: facts.ByArithmetic, Approximate: true, IPv4: facts.StateCounts{}, IPv6: facts.StateCounts{}, EitherFamily: facts.StateCounts{"time_wait": 1},
+	sockets := facts.Sockets{Source: facts.ByArithmetic, Approximate: true, IPv4: facts.StateCounts{}, IPv6: facts.StateCounts{}, EitherFamily: facts.StateCounts{"time_wait": 1}, Served: facts.StateCounts{"close_wait": 1},
 		Listeners: []facts.Listener{listener}, Unseen: "u", Outbound: spread, SynSent: spread, Owners: owners}
 	onLine.Places, onLine.Kernels = []facts.Place{place}, []string{"6.12"}
 	namespaces := advisor.Compare(factstest.BusyServer("6.12.95"), set, nil)
@@ -298,8 +298,8 @@ func full(t *testing.T) map[string][]any {
 				DropIn: &change.FileResult{Path: "/x", Outcome: change.FileLeft, Why: "w"}}),
 		},
 		"states": {text(advisor.States{Schema: advisor.StatesSchema, Kernel: sysctl.Release{Major: 6, Minor: 12}, Namespace: facts.Namespace{ID: "net:[1]"}, By: facts.ByState, From: "f",
-			States: judged.States[:1], Listeners: []advisor.QueueRow{{Listener: listener, LimitedBy: "l"}}, Unseen: "u",
-			Destinations: advisor.DestinationRows{Sample: &facts.Sample{Looked: 1, Of: 2}, Top: []advisor.DestinationRow{{Target: target, Unknown: "u"}}}, Programs: owners})},
+			States: judged.States[:1], Listeners: []advisor.QueueRow{{Listener: listener, LimitedBy: "l"}}, Unseen: "u", SynSent: &spread, Orphans: 1, FinWait2Orphans: 1,
+			Destinations: advisor.DestinationRows{Of: 1, Sample: &facts.Sample{Looked: 1, Of: 2}, Top: []advisor.DestinationRow{{Target: target, Unknown: "u"}}}, Programs: owners})},
 		"history": {text([]change.Record{{Entry: entry, File: "/var/lib/tcptune/" + id + ".json"}})},
 	}
 }
