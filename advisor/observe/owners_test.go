@@ -1,17 +1,21 @@
 package observe
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/observe/crowd"
@@ -218,6 +222,103 @@ func TestProgramThatHasBecomeSomebodyElseIsNamed(t *testing.T) {
 	if got := listeners(t, 1<<40).Listeners[0]; got.Program != "sleep" || got.User != "0" {
 		t.Errorf("sleep listens, and seen was %+v", got)
 	}
+}
+
+// A container is named by its control group: by that of the process and, for
+// what no process holds, by that in which the socket was made.
+func TestContainersAreNamed(t *testing.T) {
+	const inside = "TCPTUNE_TEST_CONTAINED"
+	if os.Getenv(inside) != "" {
+		leaks(t, 2)
+		people, err := crowd.Fill(crowd.Mix{FinWait1: 1}) // an orphan
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer people.Close()
+		fmt.Println("ready")
+		io.Copy(io.Discard, os.Stdin)
+		return
+	}
+	root := slices.IndexFunc(cgroupRoots, func(root string) bool { return unix.Access(root+"/cgroup.procs", unix.W_OK) == nil })
+	if root < 0 {
+		sysctltest.RequireKernel(t, "no control groups of version 2 that may be written")
+	}
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	id := fmt.Sprintf("%08x%056x", os.Getpid(), 0)
+	pod := fmt.Sprintf("%08x_0000_0000_0000_000000000000", os.Getpid())
+	for path, want := range map[string]string{
+		"docker-" + id + ".scope": "docker " + id[:12],
+		"kubepods-pod" + pod + ".slice/cri-containerd-" + id + ".scope": "pod " + strings.ReplaceAll(pod, "_", "-"),
+	} {
+		ended := contained(t, cgroupRoots[root], path, "^TestContainersAreNamed$", inside+"=1")
+		for _, o := range owners(t, 0) {
+			if len(o.Top) != 1 || o.Top[0].Unit != want {
+				t.Errorf("%s: %s is of %+v, want %s", path, o.State, o.Top, want)
+			}
+		}
+		for _, l := range listeners(t, 1<<40).Listeners {
+			if l.Unit != want || l.Program == "" {
+				t.Errorf("%s: the listener is of %q in %q, want %s", path, l.Program, l.Unit, want)
+			}
+		}
+		ended()
+	}
+}
+
+// contained runs a test of this program in a control group that it makes, until
+// the function returned is called, and waits until it is ready.
+func contained(t *testing.T, root, path, test string, env ...string) (end func()) {
+	t.Helper()
+	var made []string
+	dir := root
+	for name := range strings.SplitSeq(path, "/") {
+		dir += "/" + name
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			sysctltest.RequireKernel(t, err.Error())
+		}
+		made = append(made, dir)
+	}
+	remove := func() {
+		for _, dir := range slices.Backward(made) {
+			os.Remove(dir)
+		}
+	}
+	t.Cleanup(remove)
+	group, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer group.Close()
+	cmd := exec.Command("/proc/self/exe", "-test.run="+test)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(group.Fd()), Pdeathsig: syscall.SIGKILL}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		sysctltest.RequireKernel(t, err.Error())
+	}
+	end = func() {
+		stdin.Close()
+		io.Copy(io.Discard, out)
+		cmd.Wait()
+		remove()
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() && lines.Text() != "ready" {
+	}
+	if lines.Err() != nil || lines.Text() != "ready" {
+		end()
+		t.Fatalf("not ready: %v", lines.Err())
+	}
+	return end
 }
 
 func TestOwnershipIsBounded(t *testing.T) {
