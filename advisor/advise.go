@@ -17,7 +17,7 @@ import (
 func Advise(s *facts.Snapshot, set rules.Set, profile *profiles.Profile) Report {
 	f := facts.Derive(s)
 	r := Report{Schema: ReportSchema, Kernel: s.Kernel, Vendor: s.Kernel.Vendor(), Namespace: s.Namespace,
-		States: states(s), StatesFrom: statesFrom(s), Headroom: headroom(f),
+		States: states(s), StatesFrom: statesFrom(s), Turnover: turnover(s, f), Headroom: headroom(f),
 		Findings: []Finding{}, Inconclusive: []Inconclusive{}, Redundant: []Redundant{}, NotApplicable: []NotApplicable{}, Silent: []string{}}
 	if s.Window != nil {
 		r.WindowSeconds = s.Window.Seconds

@@ -29,6 +29,21 @@ func headroom(f facts.Facts) []Headroom {
 	return append(rows, ports, queue)
 }
 
+// turnover tells how fast sockets pass through states, as far as a window shows.
+func turnover(s *facts.Snapshot, f facts.Facts) []Evidence {
+	var seen []Evidence
+	if s.Window == nil {
+		return nil
+	}
+	for _, name := range []facts.Name{"opened_per_second", "established_seconds", "time_wait_per_second", "time_wait_estimate", "time_wait_steady", "time_wait_ahead"} {
+		name = "turnover." + name
+		if v := f.Get(name); v.Missing == nil {
+			seen = append(seen, Evidence{name, facts.Format(v.Content), v.Source})
+		}
+	}
+	return seen
+}
+
 func limit(f facts.Facts, what string, used, limit facts.Name, governs, note string) Headroom {
 	row := Headroom{What: what, Governs: governs, Note: note}
 	for _, name := range []facts.Name{used, limit} {

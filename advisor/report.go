@@ -19,10 +19,13 @@ type Report struct {
 	Namespace facts.Namespace `json:"namespace"`
 	// WindowSeconds is how long the counters were watched; 0 if they were read
 	// once, and then they count since boot.
-	WindowSeconds float64    `json:"window_seconds"`
-	States        []State    `json:"states"`
-	StatesFrom    string     `json:"states_from"` // how they were counted, or why not
-	Headroom      []Headroom `json:"headroom"`
+	WindowSeconds float64 `json:"window_seconds"`
+	States        []State `json:"states"`
+	StatesFrom    string  `json:"states_from"` // how they were counted, or why not
+	// Turnover is how fast sockets pass through states, as far as that is known
+	// from a window; none without one.
+	Turnover []Evidence `json:"turnover,omitempty"`
+	Headroom []Headroom `json:"headroom"`
 	// Findings are ordered by severity, gravest first, then by rule.
 	Findings     []Finding      `json:"findings"`
 	Inconclusive []Inconclusive `json:"inconclusive"`

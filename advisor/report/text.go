@@ -31,6 +31,7 @@ func (t Text) Report(w io.Writer, r advisor.Report) error {
 	p := t.printer(w)
 	p.line("%s", heading(r))
 	p.states(r.States, r.StatesFrom, false)
+	p.turnover(r)
 	p.headroom(r)
 	p.findings(r)
 	p.inconclusive(r)
@@ -114,6 +115,18 @@ func (p *printer) states(states []advisor.State, from string, sides bool) {
 
 // short leaves out the prefix that all of TCP's parameters have.
 func short(keys string) string { return strings.ReplaceAll(keys, "net.ipv4.", "") }
+
+func (p *printer) turnover(r advisor.Report) {
+	if len(r.Turnover) == 0 {
+		return
+	}
+	rows := []table.Row{}
+	for _, e := range r.Turnover {
+		rows = append(rows, table.Row{strings.TrimPrefix(string(e.Fact), "turnover."), e.Value, facts.Schema()[e.Fact].Doc})
+	}
+	p.section("TURNOVER", "")
+	p.table(table.Row{"what", "", ""}, rows, 1)
+}
 
 func (p *printer) headroom(r advisor.Report) {
 	p.section("HEAD-ROOM", "")

@@ -271,6 +271,7 @@ func full(t *testing.T) map[string][]any {
 	namespaces := advisor.Compare(factstest.BusyServer("6.12.95"), set, nil)
 	namespaces.Namespaces = []advisor.NamespaceReport{{Name: "docker 0123456789ab", ID: "net:[1]", Processes: 1, Sockets: 1, Findings: judged.Findings[:1], Inconclusive: judged.Inconclusive[:1],
 		Differs: []advisor.NamespaceDifference{{Key: "net.core.somaxconn", Value: value, Host: value}}}}
+	namespaces.Host.Turnover = onLine.Evidence
 	namespaces.Skip("web", "net:[2]", "r")
 	return map[string][]any{
 		"conf": {text(advisor.BootFiles{Schema: advisor.BootFilesSchema, Loaders: []advisor.BootLoader{{Loader: "procps", InUse: true, Evidence: "e",
