@@ -25,17 +25,18 @@ const (
 	Failed        Cause = "failed"
 	NotMeasured   Cause = "not measured"
 	NotAsked      Cause = "not set by any file"
+	OutOfScope    Cause = "not asked for"
 )
 
 // Causes lists them all.
-var Causes = []Cause{NotYet, Removed, NotBuilt, ModuleMissing, HostWide, NotPermitted, ReadOnlyTree, Unknown, BadValue, Refused, NotKept, Failed, NotMeasured, NotAsked}
+var Causes = []Cause{NotYet, Removed, NotBuilt, ModuleMissing, HostWide, NotPermitted, ReadOnlyTree, Unknown, BadValue, Refused, NotKept, Failed, NotMeasured, NotAsked, OutOfScope}
 
 // Definitive reports whether the cause says that the thing is not there at all,
-// as against there and out of sight. What is definitively absent cannot be
-// wrong; what is out of sight may be.
+// or is not what was asked about, as against there and out of sight. What is
+// definitively absent cannot be wrong; what is out of sight may be.
 func (c Cause) Definitive() bool {
 	switch c {
-	case NotYet, Removed, NotBuilt, ModuleMissing, Unknown, NotAsked:
+	case NotYet, Removed, NotBuilt, ModuleMissing, Unknown, NotAsked, OutOfScope:
 		return true
 	}
 	return false

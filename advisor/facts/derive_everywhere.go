@@ -2,16 +2,13 @@ package facts
 
 import "github.com/tcptune/tcptune/sysctl"
 
-// everywhere computes what all network namespaces of the host hold together.
+// everywhere computes what all network namespaces of the host hold together. A
+// look at one of them says nothing about that, and is not meant to.
 func (d *deriver) everywhere() {
 	e := d.snapshot.Everywhere
-	gap := Gap{Cause: sysctl.NotMeasured, Detail: "needs --netns all"}
-	if !d.snapshot.Namespace.Initial {
-		e, gap = nil, Gap{Cause: sysctl.HostWide}
-	}
-	if e == nil {
+	if e == nil || !d.snapshot.Namespace.Initial {
 		for _, name := range []Name{"host.namespaces", "host.sockets", "host.time_wait", "host.tracked"} {
-			d.miss(name, gap)
+			d.miss(name, Gap{Cause: sysctl.OutOfScope, Detail: "needs --netns all on the host"})
 		}
 		return
 	}

@@ -55,8 +55,8 @@ func TestTurnover(t *testing.T) {
 
 func TestEverywhere(t *testing.T) {
 	check(t, []derived{
-		{"one namespace", "", func(s *facts.Snapshot) { s.Everywhere = nil }, map[facts.Name]string{"host.sockets": "? not measured (needs --netns all)"}},
-		{"a container", "", func(s *facts.Snapshot) { s.Namespace.Initial = false }, map[facts.Name]string{"host.sockets": "? host-wide, not visible in this namespace"}},
+		{"one namespace", "", func(s *facts.Snapshot) { s.Everywhere = nil }, map[facts.Name]string{"host.sockets": "? not asked for (needs --netns all on the host)"}},
+		{"a container", "", func(s *facts.Snapshot) { s.Namespace.Initial = false }, map[facts.Name]string{"host.sockets": "? not asked for (needs --netns all on the host)"}},
 		{"all", "", func(s *facts.Snapshot) {
 			s.Everywhere = &facts.Everywhere{Namespaces: 4, Sockets: 40, TimeWait: 30, Tracked: 20}
 		}, map[facts.Name]string{"host.namespaces": "4", "host.sockets": "40", "host.time_wait": "30", "host.tracked": "20"}},
