@@ -1122,11 +1122,12 @@ var table = []entry{
 		title:    "Packets were dropped in the per-CPU input queue",
 		severity: "info",
 		when: []checked{
+			{"namespace.initial", []facts.Name{"namespace.initial"}},
 			{"totals.softnet.dropped > 10000", []facts.Name{"totals.softnet.dropped"}},
 			{"totals.softnet.dropped > 0.0001 * totals.Tcp.InSegs", []facts.Name{"totals.Tcp.InSegs", "totals.softnet.dropped"}},
 		},
 		message:       "{totals.softnet.dropped} packets since boot did not fit into the input queue of a processor; whether it goes on takes a look over an interval",
-		why:           "Packets of loopback, of veth pairs (containers) and those that RPS hands to another processor wait in a queue\nper processor, bounded by net.core.netdev_max_backlog. The count is that of the whole host since boot, so it\nmay come from one bad hour long ago. More than one in ten thousand of the segments received here is enough to\nask when.",
+		why:           "Packets of loopback, of veth pairs (containers) and those that RPS hands to another processor wait in a queue\nper processor, bounded by net.core.netdev_max_backlog. The count is that of the whole host since boot, so it\nmay come from one bad hour long ago, and is no matter of a container. More than one in ten thousand of the\nsegments received here is enough to ask when.",
 		fix:           "Look again while the host is busy, with --interval. Nothing needs to be changed for drops that are over.",
 		redundantWith: []string{"memory/backlog-drops"},
 		references:    []string{"net/core/dev.c, enqueue_to_backlog; net/core/net-procfs.c, softnet_seq_show", "https://docs.kernel.org/admin-guide/sysctl/net.html (netdev_max_backlog)"},
