@@ -1630,20 +1630,48 @@ var table = []entry{
 	},
 	{
 		name:     "ports/exhausted",
-		title:    "No local ports are left towards one destination",
+		title:    "Open connections hold all local ports towards one destination",
 		severity: "error",
 		when: []checked{
 			{"ports.size > 0", []facts.Name{"ports.size"}},
 			{"ports.busiest.used - ports.busiest.reusable >= 0.98 * ports.size", []facts.Name{"ports.busiest.reusable", "ports.busiest.used", "ports.size"}},
+			{"ports.busiest.time_wait < 0.5 * ports.busiest.used", []facts.Name{"ports.busiest.time_wait", "ports.busiest.used"}},
 		},
-		message: "{ports.busiest.used} of the {ports.size} ports of net.ipv4.ip_local_port_range are in use towards {ports.busiest.name}, {ports.busiest.time_wait} of them in TIME-WAIT: connect() fails, or is about to, with EADDRNOTAVAIL; {ports.per_second} new connections a second is the ceiling where each rests in TIME-WAIT",
-		why:     "connect() needs a local port that makes the four of source address, source port, destination address and\ndestination port unique. Towards one destination from one source address that is the number of ports in the\nrange; the same ports still serve every other destination. A port is free again when the connection is over,\nand on the end that closes first that is 60 s later, after TIME-WAIT. Neither net.ipv4.tcp_fin_timeout nor\nnet.ipv4.tcp_max_tw_buckets is a means against it: the first does not touch TIME-WAIT; the second frees a port\nonly by letting a socket skip TIME-WAIT once the limit is reached, which gives up what TIME-WAIT protects\nfrom.",
-		fix:     "Keep connections open and reuse them: a pool or HTTP keep-alive removes the cause. Where TIME-WAIT holds the\nports, net.ipv4.tcp_tw_reuse = 1 with timestamps on both ends frees them after a second. More destination\naddresses or ports, or more source addresses, multiply the ports; a wider range only adds to them. A program\nthat calls bind() with port 0 before connect() needs IP_BIND_ADDRESS_NO_PORT (Linux 4.2), or one range serves\nall destinations together.",
+		message: "{ports.busiest.used} of the {ports.size} ports of net.ipv4.ip_local_port_range are in use towards {ports.busiest.name}, {ports.busiest.used - ports.busiest.time_wait} of them by connections that are open: connect() fails with EADDRNOTAVAIL, or is about to, until some are closed; where a port then rests in TIME-WAIT the range carries {ports.per_second} new ones a second",
+		why:     "connect() needs a local port that makes the four of source address, source port, destination address and\ndestination port unique. Towards one destination from one source address that is the number of ports in the\nrange; the same ports still serve every other destination. These ports are held by connections that are not\nover, so no parameter gives them back: neither net.ipv4.tcp_tw_reuse nor net.ipv4.tcp_fin_timeout acts on\nthem.",
+		fix:     "See whether the program needs that many connections at a time, or leaks them: ss -tnp dst ADDRESS, as root,\nnames it. If it does need them, give it more source addresses, or more addresses or ports to connect to; each\npair has the whole range, to which a wider range only adds. A program that calls bind() with port 0 before\nconnect() needs IP_BIND_ADDRESS_NO_PORT (Linux 4.2), or one range serves all destinations together.",
 		suggest: []suggested{
 			{key: "net.ipv4.ip_local_port_range",
 				fields: []checked{
 					{"ports.low", []facts.Name{"ports.low"}},
 					{"65535", nil},
+				},
+			},
+		},
+		references: []string{"net/ipv4/inet_hashtables.c, __inet_hash_connect and __inet_check_established", "ip(7), ip_local_port_range and IP_BIND_ADDRESS_NO_PORT"},
+	},
+	{
+		name:     "ports/exhausted-by-time-wait",
+		title:    "TIME-WAIT holds all local ports towards one destination",
+		severity: "error",
+		when: []checked{
+			{"ports.size > 0", []facts.Name{"ports.size"}},
+			{"ports.busiest.used - ports.busiest.reusable >= 0.98 * ports.size", []facts.Name{"ports.busiest.reusable", "ports.busiest.used", "ports.size"}},
+			{"ports.busiest.time_wait >= 0.5 * ports.busiest.used", []facts.Name{"ports.busiest.time_wait", "ports.busiest.used"}},
+		},
+		message: "{ports.busiest.used} of the {ports.size} ports of net.ipv4.ip_local_port_range are in use towards {ports.busiest.name}, {ports.busiest.time_wait} of them in TIME-WAIT: connect() fails with EADDRNOTAVAIL, or is about to; at 60 s in TIME-WAIT the range carries {ports.per_second} new connections a second",
+		why:     "connect() needs a local port that makes the four of source address, source port, destination address and\ndestination port unique. Towards one destination from one source address that is the number of ports in the\nrange; the same ports still serve every other destination. This host closes these connections first, so each\nport is free again only 60 s later, a constant of the kernel's source. Neither net.ipv4.tcp_fin_timeout nor\nnet.ipv4.tcp_max_tw_buckets is a means against it: the first does not touch TIME-WAIT; the second frees a port\nonly by letting a socket skip TIME-WAIT once the limit is reached, which gives up what TIME-WAIT protects\nfrom.",
+		fix:     "Keep connections open and reuse them: a pool or HTTP keep-alive removes the cause. Failing that,\nnet.ipv4.tcp_tw_reuse = 1 with timestamps on both ends lets connect() take over a port after a second; it acts\nat once. More destination addresses or ports, or more source addresses, multiply the ports; a wider range only\nadds to them. A program that calls bind() with port 0 before connect() needs IP_BIND_ADDRESS_NO_PORT (Linux\n4.2), or one range serves all destinations together.",
+		suggest: []suggested{
+			{key: "net.ipv4.ip_local_port_range",
+				fields: []checked{
+					{"ports.low", []facts.Name{"ports.low"}},
+					{"65535", nil},
+				},
+			},
+			{key: "net.ipv4.tcp_tw_reuse",
+				fields: []checked{
+					{"1", nil},
 				},
 			},
 		},
@@ -1727,7 +1755,7 @@ var table = []entry{
 				},
 			},
 		},
-		redundantWith: []string{"ports/exhausted", "ports/nearly-exhausted", "ports/time-wait-fills-range"},
+		redundantWith: []string{"ports/exhausted", "ports/exhausted-by-time-wait", "ports/nearly-exhausted", "ports/time-wait-fills-range"},
 		references:    []string{"net/ipv4/inet_hashtables.c, __inet_hash_connect", "include/net/tcp.h, TCP_TIMEWAIT_LEN", "RFC 6056, 3.2"},
 	},
 	{
@@ -1771,7 +1799,8 @@ var table = []entry{
 				},
 			},
 		},
-		references: []string{"net/ipv4/tcp_ipv4.c, tcp_twsk_unique; net/ipv4/inet_hashtables.c, __inet_check_established", "include/net/tcp.h, TCP_TIMEWAIT_LEN", "commit 79e9fed46038 (tcp_tw_reuse = 2)", "https://docs.kernel.org/networking/ip-sysctl.html (tcp_tw_reuse)"},
+		redundantWith: []string{"ports/exhausted-by-time-wait"},
+		references:    []string{"net/ipv4/tcp_ipv4.c, tcp_twsk_unique; net/ipv4/inet_hashtables.c, __inet_check_established", "include/net/tcp.h, TCP_TIMEWAIT_LEN", "commit 79e9fed46038 (tcp_tw_reuse = 2)", "https://docs.kernel.org/networking/ip-sysctl.html (tcp_tw_reuse)"},
 	},
 	{
 		name:     "retries/connect-gives-up-early",
