@@ -1,6 +1,10 @@
 package advisor
 
-import "github.com/tcptune/tcptune/advisor/facts"
+import (
+	"fmt"
+
+	"github.com/tcptune/tcptune/advisor/facts"
+)
 
 // headroom lists the limits that stop connections, and how near each is.
 func headroom(f facts.Facts) []Headroom {
@@ -13,6 +17,11 @@ func headroom(f facts.Facts) []Headroom {
 	ports := limit(f, "ports towards the busiest destination", "ports.busiest.used", "ports.size", "net.ipv4.ip_local_port_range", "")
 	if name, ok := f.Get("ports.busiest.name").Content.(string); ok && ports.Used > 0 {
 		ports.Note = name
+	}
+	if n, _ := f.Int("ports.busiest.reusable"); n > 0 && ports.Limit > 0 {
+		ports.Used -= n
+		ports.Percent = int(100 * float64(ports.Used) / float64(ports.Limit))
+		ports.Note += fmt.Sprintf("; %d more in TIME-WAIT, reusable", n)
 	}
 	queue := Headroom{What: "fullest accept queue, %", Limit: 100, Governs: "the program's backlog, net.core.somaxconn"}
 	if percent := f.Get("listeners.busiest_percent"); percent.Missing != nil {
