@@ -105,15 +105,10 @@ func queues(s *facts.Snapshot) []QueueRow {
 	rows := []QueueRow{}
 	for _, l := range s.Sockets.Listeners {
 		row := QueueRow{Listener: l, Percent: l.FillPercent()}
-		switch {
-		case s.Sockets.Approximate || somaxconn < 0:
+		if s.Sockets.Approximate || somaxconn < 0 {
 			row.LimitedBy = "not known"
-		case l.Limit == somaxconn:
-			row.LimitedBy = "net.core.somaxconn"
-		case l.Limit > somaxconn:
-			row.LimitedBy = "net.core.somaxconn as it was when the program began to listen"
-		default:
-			row.LimitedBy = "the program, or a lower net.core.somaxconn when it began to listen"
+		} else {
+			row.LimitedBy = l.LimitedBy(somaxconn)
 		}
 		rows = append(rows, row)
 	}

@@ -917,7 +917,7 @@ var table = []entry{
 		message:       "listeners whose limit is below net.core.somaxconn = {net.core.somaxconn} fill up (queue and limit: {listeners.below_cap_list}), and {counters.TcpExt.ListenOverflows} handshakes met a full queue",
 		why:           "The limit of a listener is the lesser of the backlog that the program passed to listen() and\nnet.core.somaxconn at that moment. Here it is below the parameter as it is now. Either the program asks for\nno more (511 in nginx, Apache and Redis unless configured otherwise), or it called listen() when the\nparameter was lower. Raising the parameter further does nothing in the one case, and nothing in the other\nuntil the program calls listen() again.",
 		fix:           "Raise the backlog in the program's configuration (nginx: listen ... backlog=, Apache: ListenBacklog, Redis:\ntcp-backlog), restart it, and compare Send-Q of ss -tln. A longer queue bridges bursts; a program that is\ntoo slow on average fills any.",
-		redundantWith: []string{"closewait/never-accepted"},
+		redundantWith: []string{"closewait/never-accepted", "listen/queue-full"},
 		references:    []string{"net/socket.c, __sys_listen; net/ipv4/af_inet.c, inet_listen", "listen(2)"},
 	},
 	{
@@ -964,7 +964,7 @@ var table = []entry{
 			{"listeners.full > 0", []facts.Name{"listeners.full"}},
 		},
 		message:    "the accept queue is full at {listeners.full} of {listeners.count} listeners: {listeners.full_list}",
-		why:        "The kernel completes handshakes by itself, acknowledges what the client sends, and keeps the connection until\nthe program calls accept(). The queue takes one connection more than its limit, which is the lesser of the\nbacklog that the program passed to listen() and net.core.somaxconn at that moment. When it is full, new SYNs\nare dropped, from Linux 4.10 on all of them and before as soon as two young handshakes are pending; the\nclient's connect() takes a second or more, or times out. SYN cookies do not help: they save the SYN queue, not\nthis one. A burst may fill a queue for a moment; a queue that stays full belongs to a program that does not\naccept, and ss -tlnp, as root, names it.",
+		why:        "The kernel completes handshakes by itself, acknowledges what the client sends, and keeps the connection until\nthe program calls accept(). The queue takes one connection more than its limit, which is the lesser of the\nbacklog that the program passed to listen() and net.core.somaxconn at that moment. When it is full, new SYNs\nare dropped, from Linux 4.10 on all of them and before as soon as two young handshakes are pending; the\nclient's connect() takes a second or more, or times out. SYN cookies do not help: they save the SYN queue, not\nthis one. A burst may fill a queue for a moment; a queue that stays full belongs to a program that does not\naccept. If it is not named above, ss -tlnp, as root, names it.",
 		fix:        "First the program: is it stuck, out of descriptors or threads? Then the limit: raise the program's backlog\nand, if that is above it, net.core.somaxconn, and have the program call listen() again, by a restart or\nwhatever reload it has. Not net.ipv4.tcp_max_syn_backlog, which is about half-open connections, and not\nnet.ipv4.tcp_abort_on_overflow, which turns waiting into resets.",
 		references: []string{"include/net/sock.h, sk_acceptq_is_full; net/ipv4/tcp_input.c, tcp_conn_request; net/socket.c, __sys_listen", "commit 5ea8ea2cb7f1", "listen(2)"},
 	},

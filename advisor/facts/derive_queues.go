@@ -30,11 +30,17 @@ func (d *deriver) listeners() {
 		return
 	}
 	all := d.selectListeners("listeners.", func(Listener) bool { return true })
-	full := slices.DeleteFunc(all, func(l Listener) bool { return l.Queue <= l.Limit })
-	d.set("listeners.full", len(full), string(so.Source))
-	d.set("listeners.full_list", describe(full), string(so.Source))
-
+	full := slices.DeleteFunc(all, func(l Listener) bool { return !l.IsFull() })
 	somaxconn, gap := d.vector("net.core.somaxconn", 1)
+	limit := func(l Listener) string {
+		if somaxconn == nil {
+			return ""
+		}
+		return "limited by " + l.LimitedBy(somaxconn[0])
+	}
+	d.set("listeners.full", len(full), string(so.Source))
+	d.set("listeners.full_list", describe(full, limit), string(so.Source))
+
 	for name, keep := range map[string]func(Listener) bool{
 		"at_cap":    func(l Listener) bool { return l.Limit == somaxconn[0] },
 		"below_cap": func(l Listener) bool { return l.Limit < somaxconn[0] },
@@ -99,6 +105,22 @@ func (l Listener) fill() float64 { return 100 * float64(l.Queue) / float64(l.Lim
 // dropped.
 func (l Listener) FillPercent() int { return int(l.fill()) }
 
+// IsFull reports whether the next connection is dropped.
+func (l Listener) IsFull() bool { return l.Queue > l.Limit }
+
+// LimitedBy names what gives the limit, for which listen() takes the lesser of two
+// numbers (net/socket.c, __sys_listen).
+func (l Listener) LimitedBy(somaxconn int64) string {
+	switch {
+	case l.Limit == somaxconn:
+		return "net.core.somaxconn"
+	case l.Limit > somaxconn:
+		return "net.core.somaxconn as it was when the program began to listen"
+	default:
+		return "the program, or a lower net.core.somaxconn when it began to listen"
+	}
+}
+
 // Endpoint is the address and port.
 func (l Listener) Endpoint() string { return net.JoinHostPort(l.Address, strconv.Itoa(l.Port)) }
 
@@ -110,10 +132,17 @@ func (l Listener) Holder() string {
 	return Owner{Program: l.Program, Unit: l.Unit, User: l.User}.String()
 }
 
-func describe(listeners []Listener) string {
+// describe lists listeners with their queues, their limits and who holds them, and
+// what else is to be said of each.
+func describe(listeners []Listener, more ...func(Listener) string) string {
 	items := make([]string, len(listeners))
 	for i, l := range listeners {
-		items[i] = fmt.Sprintf("%s (%s)", l.Endpoint(), strings.TrimSuffix(fmt.Sprintf("%d of %d, %s", l.Queue, l.Limit, l.Holder()), ", "))
+		parts := []string{fmt.Sprintf("%d of %d", l.Queue, l.Limit), l.Holder()}
+		for _, of := range more {
+			parts = append(parts, of(l))
+		}
+		parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+		items[i] = fmt.Sprintf("%s (%s)", l.Endpoint(), strings.Join(parts, ", "))
 	}
 	return list(items)
 }

@@ -215,24 +215,26 @@ func TestListeners(t *testing.T) {
 	at := func(port int, queue, limit, synRecv int64) facts.Listener {
 		return facts.Listener{Address: "::", Port: port, Queue: queue, Limit: limit, SynRecv: &synRecv}
 	}
-	some := listeners(at(1, 128, 128, 4), at(2, 4097, 4096, 9), at(3, 3072, 4096, 9), at(4, 0, 0, 0), at(5, 1, 0, 0), at(6, 50, 8192, 0))
+	owned := at(5, 1, 0, 0)
+	owned.Program, owned.Unit = "web", "web.service"
+	some := listeners(at(1, 128, 128, 4), at(2, 4097, 4096, 9), at(3, 3072, 4096, 9), at(4, 0, 0, 0), owned, at(6, 50, 8192, 0))
 	check(t, []derived{
 		{"none", "", listeners(), map[facts.Name]string{
 			"listeners.count": "0", "listeners.full": "0", "listeners.full_list": "", "listeners.busiest_percent": "0", "listeners.busiest": "none",
 			"listeners.syn_recv_most": "0", "listeners.syn_recv_listener": "none",
 		}},
 		{"a queue admits one more than its limit", "", some, map[facts.Name]string{
-			"listeners.count": "6", "listeners.full": "2", "listeners.full_list": "[::]:2 (4097 of 4096), [::]:5 (1 of 0)",
+			"listeners.count": "6", "listeners.full": "2", "listeners.full_list": "[::]:2 (4097 of 4096, limited by net.core.somaxconn), [::]:5 (1 of 0, web in web.service, limited by the program, or a lower net.core.somaxconn when it began to listen)",
 			"listeners.busiest_percent": "100", "listeners.busiest": "[::]:2 (4097 of 4096)",
 			"listeners.syn_recv_most": "9", "listeners.syn_recv_listener": "[::]:2",
 			"listeners.at_cap": "2", "listeners.at_cap_list": "[::]:2 (4097 of 4096), [::]:3 (3072 of 4096)", "listeners.at_cap_busiest_percent": "100",
-			"listeners.below_cap": "3", "listeners.below_cap_list": "[::]:5 (1 of 0), [::]:1 (128 of 128), [::]:4 (0 of 0)", "listeners.below_cap_busiest_percent": "100",
+			"listeners.below_cap": "3", "listeners.below_cap_list": "[::]:5 (1 of 0, web in web.service), [::]:1 (128 of 128), [::]:4 (0 of 0)", "listeners.below_cap_busiest_percent": "100",
 		}},
 		{"the cap is not known", "", func(s *facts.Snapshot) {
 			some(s)
 			s.Sysctls["net.core.somaxconn"] = facts.Reading{Absent: sysctl.NotPermitted}
 		}, map[facts.Name]string{
-			"listeners.full": "2", "listeners.at_cap": "? not permitted (net.core.somaxconn)", "listeners.below_cap_busiest_percent": "? not permitted (net.core.somaxconn)",
+			"listeners.full": "2", "listeners.full_list": "[::]:2 (4097 of 4096), [::]:5 (1 of 0, web in web.service)", "listeners.at_cap": "? not permitted (net.core.somaxconn)", "listeners.below_cap_busiest_percent": "? not permitted (net.core.somaxconn)",
 		}},
 		{"limits are not known", "", func(s *facts.Snapshot) {
 			listeners(at(1, 7, 0, 3))(s)
