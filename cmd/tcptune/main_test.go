@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +22,9 @@ var update = flag.Bool("update", false, "write what the commands print into the 
 
 func TestMain(m *testing.M) {
 	crowd.Main()
-	testscript.Main(m, map[string]func(){"tcptune": func() { os.Exit(tcptune()) }})
+	commands := map[string]func(){"tcptune": func() { os.Exit(tcptune()) }}
+	maps.Copy(commands, helpers)
+	testscript.Main(m, commands)
 }
 
 // TestScripts drives the command as a user would, without privileges and on

@@ -40,13 +40,18 @@ func inhabited(t *testing.T, somaxconn string) string {
 	return pid
 }
 
+// attached gives the namespace of a process a name, as ip-netns(8) does.
+func attached(t *testing.T, pid string) string {
+	t.Helper()
+	name := fmt.Sprintf("tcptune-test-%d", os.Getpid())
+	ip(t, "netns attach "+name+" "+pid)
+	t.Cleanup(func() { exec.Command("ip", "netns", "delete", name).Run() })
+	return name
+}
+
 func TestOneNamespaceByProcessFileAndName(t *testing.T) {
 	pid := inhabited(t, "7")
-	name := fmt.Sprintf("tcptune-test-%d", os.Getpid())
-	if out, err := exec.Command("ip", "netns", "attach", name, pid).CombinedOutput(); err != nil {
-		sysctltest.RequireKernel(t, fmt.Sprintf("ip netns attach: %v %s", err, out))
-	}
-	t.Cleanup(func() { exec.Command("ip", "netns", "delete", name).Run() })
+	name := attached(t, pid)
 	for _, ref := range []string{pid, "/proc/" + pid + "/ns/net", name} {
 		if text := printed(t, []int{exitOK}, "facts", "--netns", ref, "--values"); !strings.Contains(text, "\nnet.core.somaxconn = 7  ") || !strings.Contains(text, "\nnamespace.initial = no ") {
 			t.Errorf("facts --netns %s shows another somaxconn than 7, or the host", ref)

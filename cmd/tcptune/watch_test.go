@@ -3,17 +3,13 @@ package main
 import (
 	"bufio"
 	"encoding/json"
-	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/tcptune/tcptune/advisor"
 	"github.com/tcptune/tcptune/sysctl/netns"
@@ -24,32 +20,18 @@ import (
 // that empties it.
 func fullListener(t *testing.T) (empty func()) {
 	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	l, err := listen("127.0.0.1:0", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { unix.Close(fd) })
-	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Listen(fd, 0); err != nil {
-		t.Fatal(err)
-	}
-	name, err := unix.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := net.Dial("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(name.(*unix.SockaddrInet4).Port)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { l.Close() })
+	dial(t, l.Addr().String(), 1)
 	return func() {
-		if accepted, _, err := unix.Accept(fd); err != nil {
+		accepted, err := l.Accept()
+		if err != nil {
 			t.Fatal(err)
-		} else {
-			t.Cleanup(func() { unix.Close(accepted) })
 		}
+		t.Cleanup(func() { accepted.Close() })
 	}
 }
 
@@ -76,15 +58,7 @@ func watching(t *testing.T, args ...string) (*exec.Cmd, *bufio.Scanner, *strings
 // command is the test binary under the name that makes it the command.
 func command(t *testing.T) string {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	link := filepath.Join(t.TempDir(), "tcptune")
-	if err := os.Symlink(self, link); err != nil {
-		t.Fatal(err)
-	}
-	return link
+	return underName(t, "tcptune")
 }
 
 func TestWatchTellsWhatComesAndGoesUntilInterrupted(t *testing.T) {
