@@ -185,6 +185,8 @@ const (
 	ByDump SocketSource = "sock_diag"
 	// ByProcNet: where sock_diag is refused.
 	ByProcNet SocketSource = "/proc/net/tcp"
+	// ByBPF: programs in the kernel walk over its tables.
+	ByBPF SocketSource = "BPF"
 )
 
 // A Breakdown is what sockets are told apart by.

@@ -89,6 +89,10 @@ func SocketsEverywhere(ctx context.Context, o Options, by facts.Breakdown) ([]In
 		return nil, err
 	}
 	namespaces := survey.All()
+	if l.BPF != nil {
+		l.walk(ctx, by, 0)
+		defer l.walked.close()
+	}
 	seen := make([]Inside, len(namespaces))
 	failed := netns.Each(namespaces, func(i int) (err error) {
 		seen[i].Snapshot, err = l.brokenDown(ctx, by)

@@ -38,6 +38,11 @@ type Options struct {
 	// SampleAbove is the number of sockets above which destinations are estimated
 	// from a sample; 0 for [DefaultSampleAbove].
 	SampleAbove int64
+	// BPF, if it is not nil, asks for programs in the kernel where those cost less
+	// than asking the kernel: to find the programs that hold sockets, and to count
+	// those of all namespaces. Where they cannot be had it is called with the
+	// reason, and the look is taken without.
+	BPF func(refused error)
 	// Version is recorded as the program that wrote the snapshot.
 	Version string
 }
@@ -72,6 +77,7 @@ type look struct {
 	// without are the parameters that this kernel has in no namespace, as far as
 	// that is known.
 	without map[sysctl.Key]facts.Reading
+	walked  *walked // nil without BPF
 }
 
 func newLook(o Options) (*look, error) {
@@ -139,13 +145,9 @@ func (l *look) inside(ctx context.Context, began *begun) (*facts.Snapshot, error
 }
 
 // bare is a snapshot that tells only where it was taken.
-func (l *look) bare() (*facts.Snapshot, error) {
-	here, err := netns.Here()
-	if err != nil {
-		return nil, err
-	}
+func (l *look) bare(here netns.ID) *facts.Snapshot {
 	return &facts.Snapshot{Schema: facts.SchemaVersion, Version: l.Version, Kernel: l.release, Sysctls: map[sysctl.Key]facts.Reading{}, Gaps: map[facts.Part]facts.Gap{},
-		Namespace: facts.Namespace{Initial: !l.tree.IsChild(), ID: here.ID.String()}}, nil
+		Namespace: facts.Namespace{Initial: !l.tree.IsChild(), ID: here.String()}}
 }
 
 // A begun look has taken the first sample of what may grow.

@@ -15,6 +15,8 @@ const (
 	// holderSize and inodeSize bound what is told apart.
 	holderSize = 4096
 	inodeSize  = 16 << 10
+	// manyInodes is the same where all descriptors are looked at.
+	manyInodes = 1 << 20
 	// ownerTop is how many owners of each state a snapshot keeps.
 	ownerTop = 10
 )
@@ -33,11 +35,12 @@ type ownership struct {
 	// inodes lead to processes. Of too many a fair part is kept: those whose
 	// scrambled number has so many trailing zeros.
 	inodes map[uint32]holder
+	most   int
 	zeros  uint
 }
 
 func newOwnership() *ownership {
-	return &ownership{sockets: map[holder]int64{}, inodes: map[uint32]holder{}}
+	return &ownership{sockets: map[holder]int64{}, inodes: map[uint32]holder{}, most: inodeSize}
 }
 
 func (o *ownership) add(state facts.OwnedState, s *sockdiag.Socket) {
@@ -50,7 +53,7 @@ func (o *ownership) add(state facts.OwnedState, s *sockdiag.Socket) {
 		return
 	}
 	o.inodes[s.Inode] = h
-	for len(o.inodes) > inodeSize {
+	for len(o.inodes) > o.most {
 		o.zeros++
 		maps.DeleteFunc(o.inodes, func(inode uint32, _ holder) bool { return !o.keeps(inode) })
 	}
@@ -73,14 +76,15 @@ func (o *ownership) count(state facts.OwnedState) int64 {
 }
 
 // attribute names the owners. descriptors bounds how many of the processes'
-// descriptors are looked at; beyond, the numbers are estimates.
-func (o *ownership) attribute(descriptors int64) []facts.Ownership {
+// descriptors are looked at; beyond, the numbers are estimates, unless BPF looks
+// at them.
+func (o *ownership) attribute(descriptors int64, byBPF descriptorWalk) []facts.Ownership {
 	made := map[uint64]bool{}
 	for h := range o.sockets {
 		made[h.cgroup] = true
 	}
 	groups := findCgroups(made)
-	search := searchProcesses(o, groups, descriptors)
+	search := searchProcesses(o, groups, descriptors, byBPF)
 	var result []facts.Ownership
 	for _, state := range []facts.OwnedState{facts.OwnedCloseWait, facts.OwnedLastAck, facts.OwnedOrphan} {
 		if all := o.count(state); all > 0 {
@@ -164,7 +168,7 @@ func (c *census) nameOwnersOfMany() {
 	}
 	held := c.count.owners.count(facts.OwnedCloseWait)
 	if held >= 200 && (held >= 2000 || 100*held >= c.snapshot.Sockets.Of(tcpstate.Established)) {
-		c.snapshot.Sockets.Owners = c.count.owners.attribute(fewDescriptors)
+		c.snapshot.Sockets.Owners = c.count.owners.attribute(fewDescriptors, nil)
 	}
 }
 

@@ -253,7 +253,11 @@ func TestContainersAreNamed(t *testing.T) {
 		"kubepods-pod" + pod + ".slice/cri-containerd-" + id + ".scope": "pod " + strings.ReplaceAll(pod, "_", "-"),
 	} {
 		ended := contained(t, cgroupRoots[root], path, "^TestContainersAreNamed$", inside+"=1")
-		for _, o := range owners(t, 0) {
+		byBPF, err := Sockets(context.Background(), Options{BPF: requireBPF(t)}, facts.ByProgram)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range append(owners(t, 0), byBPF.Sockets.Owners...) {
 			if len(o.Top) != 1 || o.Top[0].Unit != want {
 				t.Errorf("%s: %s is of %+v, want %s", path, o.State, o.Top, want)
 			}

@@ -42,7 +42,7 @@ type candidate struct {
 // searchProcesses looks for the sockets among the descriptors of processes, the
 // likeliest first. The name of a descriptor in /proc/PID/fd holds the socket's
 // inode (proc_pid_fd(5)).
-func searchProcesses(o *ownership, groups cgroups, limit int64) search {
+func searchProcesses(o *ownership, groups cgroups, limit int64, byBPF descriptorWalk) search {
 	s, denied := search{found: map[holder]int64{}}, 0
 	for pids, err := range likely(maps.Keys(o.sockets), groups) {
 		if err != nil {
@@ -52,7 +52,7 @@ func searchProcesses(o *ownership, groups cgroups, limit int64) search {
 		if s.done(o) {
 			break
 		}
-		denied += s.look(o, pids, limit)
+		denied += s.look(o, pids, limit, byBPF)
 	}
 	s.reason = whyNoProcess(denied)
 	return s
@@ -70,7 +70,7 @@ func (s *search) done(o *ownership) bool {
 }
 
 // look looks among some processes and counts those that it may not look at.
-func (s *search) look(o *ownership, pids []int, limit int64) (denied int) {
+func (s *search) look(o *ownership, pids []int, limit int64, byBPF descriptorWalk) (denied int) {
 	var candidates []candidate
 	all := int64(0)
 	for _, pid := range pids {
@@ -83,7 +83,7 @@ func (s *search) look(o *ownership, pids []int, limit int64) (denied int) {
 			all += n
 		}
 	}
-	sampled := all > limit
+	sampled := all > limit && byBPF == nil
 	s.sampled = s.sampled || sampled
 	// Two or three sockets of one connection often have neighbouring numbers, so a
 	// fixed step would favour one side.
@@ -97,13 +97,19 @@ func (s *search) look(o *ownership, pids []int, limit int64) (denied int) {
 			break
 		}
 		found := map[holder]int64{}
-		err := c.sockets(sampled, chosen, func(inode uint32) bool {
+		visit := func(inode uint32) bool {
 			if h, wanted := o.inodes[inode]; wanted {
 				found[h]++
 				delete(o.inodes, inode) // of a socket that several share, the first is named
 			}
 			return len(o.inodes) > 0
-		})
+		}
+		var err error
+		if byBPF != nil {
+			err = byBPF(c.pid, func(inode uint32) { visit(inode) })
+		} else {
+			err = c.sockets(sampled, chosen, visit)
+		}
 		if errors.Is(err, fs.ErrPermission) {
 			denied++
 		}

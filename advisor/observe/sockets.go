@@ -27,7 +27,8 @@ type dump func(ctx context.Context, q sockdiag.Query, visit func(*sockdiag.Socke
 type census struct {
 	snapshot    *facts.Snapshot
 	dump        dump
-	fallback    walk // where dump is refused
+	source      facts.SocketSource // of what is dumped
+	fallback    walk               // where dump is refused
 	ephemeral   portRange
 	sampleAbove int64
 	screenAbove int64 // a sample tells whether destinations need be counted
@@ -37,7 +38,7 @@ type census struct {
 // newCensus takes the number of sockets from which on somebody wants a sample; 0
 // if nobody said.
 func newCensus(s *facts.Snapshot, sampleAbove int64) *census {
-	c := &census{snapshot: s, dump: sockdiag.Dump, fallback: readProcNetTCP,
+	c := &census{snapshot: s, dump: sockdiag.Dump, source: facts.ByDump, fallback: readProcNetTCP,
 		sampleAbove: cmp.Or(sampleAbove, DefaultSampleAbove), screenAbove: cmp.Or(sampleAbove, ScreenAbove)}
 	if bounds, err := s.Sysctls["net.ipv4.ip_local_port_range"].Value.Ints(); err == nil && len(bounds) == 2 &&
 		0 < bounds[0] && bounds[0] <= bounds[1] && bounds[1] <= math.MaxUint16 {
@@ -280,7 +281,7 @@ func (c *census) ends(ctx context.Context) error {
 	if err := c.dump(ctx, sockdiag.Query{States: ending}, c.count.add); err != nil {
 		return err
 	}
-	c.snapshot.Sockets = c.count.result(facts.ByDump)
+	c.snapshot.Sockets = c.count.result(c.source)
 	return nil
 }
 
@@ -293,16 +294,25 @@ func Sockets(ctx context.Context, o Options, by facts.Breakdown) (s *facts.Snaps
 		return nil, err
 	}
 	return s, l.enter(func() (err error) {
+		if l.BPF != nil && by == facts.ByProgram {
+			here, err := netns.Here()
+			if err != nil {
+				return err
+			}
+			l.walk(ctx, by, uint32(here.ID.Inode))
+			defer l.walked.close()
+		}
 		s, err = l.brokenDown(ctx, by)
 		return err
 	})
 }
 
 func (l *look) brokenDown(ctx context.Context, by facts.Breakdown) (*facts.Snapshot, error) {
-	s, err := l.bare()
+	here, err := netns.Here()
 	if err != nil {
 		return nil, err
 	}
+	s := l.bare(here.ID)
 	needed := map[facts.Breakdown][]sysctl.Key{
 		facts.ByListener:    {"net.core.somaxconn"},
 		facts.ByDestination: {"net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports", "net.ipv4.tcp_tw_reuse", "net.ipv4.tcp_timestamps"},
@@ -326,14 +336,18 @@ func (l *look) brokenDown(ctx context.Context, by facts.Breakdown) (*facts.Snaps
 		sockstat(s, proc)
 		err = c.take(ctx, c.destinations)
 	case facts.ByProgram:
+		l.walked.listed(c, uint32(here.ID.Inode))
 		if err = c.take(ctx, c.ends); err == nil && s.Sockets != nil {
-			s.Sockets.Owners = c.count.owners.attribute(cmp.Or(l.SampleAbove, DefaultDescriptors))
+			s.Sockets.Owners = c.count.owners.attribute(cmp.Or(l.SampleAbove, DefaultDescriptors), l.walked.descriptors())
 			if n := c.count.unaccepted; n > 0 {
 				s.Sockets.Owners = append(s.Sockets.Owners, facts.Ownership{State: facts.OwnedUnaccepted, Sockets: n, Top: []facts.Owner{},
 					Reason: "no program has accepted them yet; --by listener shows the queues"})
 			}
 		}
 	default:
+		if l.walked.counted(ctx, c, uint32(here.ID.Inode)) {
+			return s, nil
+		}
 		counters := sample{map[string]facts.Counters{}, map[facts.Part]facts.Gap{}}
 		counters.table(netns.ThreadDir()+"/net/snmp", facts.PartSNMP)
 		s.Counters = counters.groups

@@ -40,7 +40,7 @@ type tally struct {
 	finWait2Orphans int64
 	unaccepted      int64
 	listeners       []listener
-	listening       [1 << 16]bool
+	listening       *[1 << 16]bool
 	synRecv         map[netip.AddrPort]int64 // nil if they are not counted
 	outbound        *spread
 	synSent         *spread
@@ -57,7 +57,7 @@ type listener struct {
 }
 
 func newTally(ephemeral portRange) *tally {
-	return &tally{ephemeral: ephemeral, synRecv: map[netip.AddrPort]int64{},
+	return &tally{ephemeral: ephemeral, listening: new([1 << 16]bool), synRecv: map[netip.AddrPort]int64{},
 		outbound: newSpread(spreadSize), synSent: newSpread(spreadSize), owners: newOwnership()}
 }
 
@@ -176,7 +176,7 @@ func (t *tally) result(source facts.SocketSource) *facts.Sockets {
 	}
 	served := facts.StateCounts{}
 	for _, info := range tcpstate.All() {
-		computed := source == facts.ByArithmetic && (info.State == tcpstate.Established || info.State == tcpstate.TimeWait)
+		computed := (source == facts.ByArithmetic || source == facts.ByBPF) && (info.State == tcpstate.Established || info.State == tcpstate.TimeWait)
 		if info.State != tcpstate.Listen && !computed {
 			served[info.Word] = t.served[info.State]
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/tcptune/tcptune/advisor/observe/sockdiag"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
 	"github.com/tcptune/tcptune/sysctl"
+	"github.com/tcptune/tcptune/sysctl/netns"
 	"github.com/tcptune/tcptune/sysctl/sysctltest"
 )
 
@@ -231,22 +232,46 @@ func TestAllWaysToCountAgreeOnEveryState(t *testing.T) {
 			t.Errorf("%s, over %s, wanted %s:\n%s", c.name, other.Source, c.source, diff)
 		}
 	}
-	narrow := func(by facts.Breakdown) *facts.Sockets {
+	s := *whole
+	s.Sockets = nil
+	walked := &walked{}
+	if err := walked.count(context.Background()); err != nil {
+		requireBPF(t)(err)
+	}
+	defer walked.close()
+	here, err := netns.Here()
+	if err != nil {
+		t.Fatal(err)
+	}
+	walked.counted(context.Background(), newCensus(&s, DefaultSampleAbove), uint32(here.ID.Inode))
+	dumped := take(func(s *facts.Snapshot, _ *census) { s.Sockstat = nil })
+	byState := func(so *facts.Sockets) counted {
+		c := summary(so)
+		c.Listeners, c.Outbound = nil, facts.Spread{} // are not asked
+		return c
+	}
+	if diff := cmp.Diff([]any{dumped.IPv4, dumped.IPv6, byState(dumped)}, []any{s.Sockets.IPv4, s.Sockets.IPv6, byState(s.Sockets)}); diff != "" {
+		t.Errorf("by BPF:\n%s", diff)
+	}
+	narrow := func(by facts.Breakdown, byBPF func(error)) *facts.Sockets {
 		t.Helper()
-		s, err := Sockets(context.Background(), Options{SampleAbove: math.MaxInt64}, by)
+		s, err := Sockets(context.Background(), Options{BPF: byBPF, SampleAbove: math.MaxInt64}, by)
 		if err != nil || s.Sockets == nil {
 			t.Fatalf("by %s: %v, %v", by, err, s)
 		}
 		return s.Sockets
 	}
-	if diff := cmp.Diff(want.States, summary(narrow(facts.ByState)).States); diff != "" {
+	if diff := cmp.Diff(want.States, summary(narrow(facts.ByState, nil)).States); diff != "" {
 		t.Errorf("by state:\n%s", diff)
 	}
-	outbound := narrow(facts.ByDestination).Outbound
+	outbound := narrow(facts.ByDestination, nil).Outbound
 	if diff := cmp.Diff(want.Outbound, outbound); diff != "" {
 		t.Errorf("by destination:\n%s", diff)
 	}
-	if diff := cmp.Diff(want.Listeners, summary(narrow(facts.ByListener)).Listeners); diff != "" {
+	if diff := cmp.Diff(want.Listeners, summary(narrow(facts.ByListener, nil)).Listeners); diff != "" {
 		t.Errorf("by listener:\n%s", diff)
+	}
+	if diff := diffOfEnds(narrow(facts.ByProgram, nil), narrow(facts.ByProgram, requireBPF(t))); diff != "" {
+		t.Errorf("by program:\n%s", diff)
 	}
 }

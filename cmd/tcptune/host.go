@@ -23,6 +23,7 @@ type hostFlags struct {
 	behindNAT   bool
 	netns       string
 	sampleAbove int64
+	bpf         bool
 }
 
 // everyNamespace is the --netns that means all.

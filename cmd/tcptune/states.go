@@ -30,14 +30,19 @@ more of them than the question needs. It needs no privilege, but to name program
 of other users. Every state is counted exactly; destinations are estimated on
 hosts with very many sockets, and the estimate says how far off it may be.
 
---by namespace is another word for --netns all: the states of each namespace.`,
+--by namespace is another word for --netns all: the states of each namespace.
+
+With --bpf programs in the kernel look at descriptors and into all network
+namespaces, which costs much less on hosts with many sockets, and no program is
+estimated. Where they cannot be had it says why and goes on without.`,
 		Example: `  tcptune states
   tcptune states --by destination
   tcptune states --by listener --format json
   sudo tcptune states --by program
   tcptune states --watch 5s
   sudo tcptune states --by namespace
-  sudo tcptune states --netns all --by listener`,
+  sudo tcptune states --netns all --by listener
+  sudo tcptune states --netns all --bpf`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkFormat(format); err != nil {
@@ -55,6 +60,9 @@ hosts with very many sockets, and the estimate says how far off it may be.
 			}
 			if watch < 0 {
 				return usage("", "--watch %v is negative", watch)
+			}
+			if host.bpf && breakdown != facts.ByProgram && (breakdown != facts.ByState || host.netns != everyNamespace) {
+				return usage("", "--bpf is for --by program, and for --by namespace")
 			}
 			show, err := a.showStates(cmd.Context(), host, breakdown, format)
 			if err != nil {
@@ -80,6 +88,8 @@ hosts with very many sockets, and the estimate says how far off it may be.
 	host.registerNetns(cmd, true)
 	host.registerSampleAbove(cmd, fmt.Sprintf("estimate from a sample where there are more than `N` sockets (destinations; default %d) or descriptors (programs; default %d), and tell less of listeners (default %d)",
 		observe.DefaultSampleAbove, observe.DefaultDescriptors, observe.DefaultQueuesAbove))
+	cmd.Flags().BoolVar(&host.bpf, "bpf", false, "look with programs in the kernel, for --by program and --by namespace (needs CAP_BPF and CAP_PERFMON)")
+	cmd.MarkFlagsMutuallyExclusive("facts", "bpf")
 	return cmd
 }
 
@@ -106,8 +116,16 @@ func (a *app) showStates(ctx context.Context, host hostFlags, by facts.Breakdown
 	if err := host.check(); err != nil {
 		return nil, err
 	}
+	var byBPF func(refused error)
+	if host.bpf {
+		byBPF = func(refused error) {
+			fmt.Fprintf(a.err, "tcptune: warning: --bpf is left aside: %s\n", printable.Text(refused.Error()))
+		}
+	}
 	if host.netns == everyNamespace {
-		return func() error { return a.statesEverywhere(ctx, host.observing(), by, format) }, nil
+		o := host.observing()
+		o.BPF = byBPF
+		return func() error { return a.statesEverywhere(ctx, o, by, format) }, nil
 	}
 	look := func() (*facts.Snapshot, error) { return host.read(a) }
 	if host.facts == "" {
@@ -115,6 +133,7 @@ func (a *app) showStates(ctx context.Context, host hostFlags, by facts.Breakdown
 		if err != nil {
 			return nil, err
 		}
+		options.BPF = byBPF
 		look = func() (*facts.Snapshot, error) {
 			s, err := observe.Sockets(ctx, options, by)
 			return s, unreadable(err)
