@@ -42,6 +42,7 @@ func duels(tcptune, hello string) []duel {
 		{"destinations, exact", []string{tcptune + " states --by destination --sample-above 100000000"}, all},
 		{"destinations, sampled", []string{tcptune + " states --by destination --sample-above 1"}, all},
 		{"CLOSE-WAIT by program", []string{tcptune + " states --by program"}, []string{"ss -tanp state close-wait"}},
+		{"CLOSE-WAIT by program, --bpf", []string{tcptune + " states --by program --bpf"}, []string{"ss -tanp state close-wait"}},
 		{"--version, against a Go hello", []string{tcptune + " --version"}, []string{hello}},
 	}
 }
