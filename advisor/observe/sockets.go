@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/tcptune/tcptune/advisor/facts"
@@ -145,7 +146,7 @@ func (c *census) states(ctx context.Context, add func(*tally, *sockdiag.Socket))
 		if err := c.dump(ctx, sockdiag.Query{States: dumped}, count); err != nil {
 			return false, err
 		}
-		if timeWait, ok := c.count.complete(c.snapshot.Sockstat); ok && c.plausible() {
+		if timeWait, ok := c.count.complete(c.snapshot.Sockstat); ok && c.addUncounted() && c.plausible() {
 			so := c.count.result(facts.ByArithmetic)
 			if timeWait > 0 {
 				word := tcpstate.TimeWait.Info().Word
@@ -167,6 +168,31 @@ func (c *census) states(ctx context.Context, add func(*tally, *sockdiag.Socket))
 
 func (c *census) canCompute() bool {
 	return c.snapshot.Sockstat != nil && !c.snapshot.Kernel.Before(facts.CountsTimeWaitByNamespace)
+}
+
+// addUncounted adds what sockstat6 leaves out: up to Linux 7.0, and in stable
+// kernels up to the same change, a socket that speaks MPTCP over IPv6 is counted as
+// one of another protocol (net/mptcp/subflow.c, mptcp_subflow_init, which copied
+// tcpv6_prot before it was registered; 9b55b253907e). The listeners of a program
+// written in Go are of that kind, and so many connections too few are computed.
+// Only CurrEstab tells whether this kernel is one of those; where it can be read
+// either way the answer is false.
+func (c *census) addUncounted() bool {
+	counter, known := c.snapshot.Counters["Tcp"]["CurrEstab"]
+	listeners := c.count.perState[1][tcpstate.Listen]
+	if !known || listeners == 0 || !c.snapshot.Kernel.Before(sysctl.Release{Major: 7}) {
+		return true
+	}
+	missing := counter - c.count.count(tcpstate.Established)
+	readings := []int64{missing - c.count.count(tcpstate.CloseWait)} // see plausible
+	if c.snapshot.Kernel.Before(sysctl.Release{Major: 6, Minor: 10}) {
+		readings = append(readings, missing)
+	}
+	readings = slices.Compact(slices.DeleteFunc(readings, func(n int64) bool { return n < 0 || n > listeners }))
+	if len(readings) == 1 {
+		c.count.perState[1][tcpstate.Established] += readings[0]
+	}
+	return len(readings) < 2
 }
 
 // plausible compares what was computed with another counter of the kernel's:

@@ -157,3 +157,49 @@ func TestMemoryDoesNotGrowWithSockets(t *testing.T) {
 		t.Errorf("%v allocations for one more socket", n)
 	}
 }
+
+// A listener over IPv6 may be missing from sockstat6, depending on the kernel.
+func TestListenersThatSockstatLeavesOutAreNotTakenFromTheConnections(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		release       string
+		closeWait     int
+		inUse6, estab int64 // as the kernel counts, with 2 listeners and 100 connections
+		source        facts.SocketSource
+	}{
+		{"all are counted", "6.18.44", 0, 102, 100, facts.ByArithmetic},
+		{"all are counted, and CLOSE-WAIT as established", "6.18.44", 1, 103, 101, facts.ByArithmetic},
+		{"one is left out", "6.18.15", 0, 101, 100, facts.ByArithmetic},
+		{"both are, and CLOSE-WAIT is established", "6.18.15", 7, 107, 107, facts.ByArithmetic},
+		{"both are, and CLOSE-WAIT is not", "5.15.0", 7, 107, 100, facts.ByArithmetic},
+		{"one is, or one waits", "6.1.0", 1, 103, 101, facts.ByDump},
+		{"connections came and went meanwhile", "6.18.44", 0, 102, 150, facts.ByArithmetic},
+		{"a kernel that leaves none out", "7.2.12", 0, 102, 101, facts.ByArithmetic},
+	} {
+		release, err := sysctl.ParseRelease(c.release)
+		if err != nil {
+			t.Fatal(err)
+		}
+		held := &table{}
+		add := func(n int, state tcpstate.State) {
+			for range n {
+				s := socket(state, "[2001:db8::1]:80", "[2001:db8::2]:1000")
+				s.Full = true
+				held.sockets = append(held.sockets, *s)
+			}
+		}
+		add(2, tcpstate.Listen)
+		add(c.closeWait, tcpstate.CloseWait)
+		add(100, tcpstate.Established)
+		s := &facts.Snapshot{Kernel: release, Gaps: map[facts.Part]facts.Gap{}, Sockstat: &facts.Sockstat{InUse6: c.inUse6},
+			Counters: map[string]facts.Counters{"Tcp": {"CurrEstab": c.estab}}}
+		counts := newCensus(s, 0)
+		counts.dump = held.dump
+		if err := counts.take(context.Background(), counts.everything); err != nil {
+			t.Fatal(err)
+		}
+		if n := s.Sockets.IPv6.Of(tcpstate.Established); n != 100 || s.Sockets.Source != c.source {
+			t.Errorf("%s: %d ESTABLISHED over %s, want 100 over %s", c.name, n, s.Sockets.Source, c.source)
+		}
+	}
+}
