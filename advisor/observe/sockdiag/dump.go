@@ -70,6 +70,8 @@ type Query struct {
 	// LocalPorts are ranges of which the local port must be in one, in their order
 	// and apart; nil for any port.
 	LocalPorts []Ports
+	// Limit is the number of sockets after which the dump ends; 0 for all.
+	Limit int
 }
 
 // Ports is a range of ports, both ends included.
@@ -90,8 +92,8 @@ const (
 )
 
 // Dump visits the sockets asked for, listeners first. The Socket is reused for
-// the next call. The error of a kernel without the tcp_diag module satisfies
-// errors.Is(err, unix.ENOENT).
+// the next call. The error of a kernel without the module inet_diag is EOPNOTSUPP,
+// and without tcp_diag ENOENT.
 //
 // It speaks to the kernel itself: a library that collects the answers, or that
 // reads them to the end when the visit is over, costs more than the kernel.
@@ -109,7 +111,7 @@ func Dump(ctx context.Context, q Query, visit func(*Socket)) error {
 	if err := unix.Sendto(fd, q.message(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return fmt.Errorf("ask sock_diag: %w", os.NewSyscallError("sendto", err))
 	}
-	reader := reader{visit: visit}
+	reader := reader{visit: visit, left: q.Limit}
 	buffer := make([]byte, receiveBuffer)
 	for ctx.Err() == nil {
 		n, err := unix.Read(fd, buffer)
@@ -129,10 +131,11 @@ func Dump(ctx context.Context, q Query, visit func(*Socket)) error {
 // A reader takes apart what the kernel sends.
 type reader struct {
 	visit  func(*Socket)
+	left   int // sockets until the limit; below it from the start if there is none
 	socket Socket
 }
 
-// read visits the sockets of one batch and tells whether it was the last.
+// read visits the sockets of one batch and tells whether that was all.
 func (r *reader) read(batch []byte) (done bool, err error) {
 	for len(batch) > 0 {
 		// struct nlmsghdr: length, type, flags, sequence, port
@@ -158,6 +161,9 @@ func (r *reader) read(batch []byte) (done bool, err error) {
 				return false, err
 			}
 			r.visit(&r.socket)
+			if r.left--; r.left == 0 {
+				return true, nil
+			}
 		}
 		batch = batch[min(len(batch), align(length)):]
 	}

@@ -48,6 +48,8 @@ func TestKernelSendsOnlyWhatIsAskedFor(t *testing.T) {
 		{sockdiag.Query{States: established, LocalPorts: []sockdiag.Ports{{20002, 65535}}}, "[20002]"},
 		{sockdiag.Query{States: established, LocalPorts: []sockdiag.Ports{{1, 9}, {19999, 19999}, {20001, 20001}, {20003, 20004}}}, "[19999 20001]"},
 		{sockdiag.Query{States: established, LocalPorts: []sockdiag.Ports{{8080, 8080}, {20002, 20002}}}, "[8080 8080 8080 8080 20002]"},
+		{sockdiag.Query{States: established, LocalPorts: []sockdiag.Ports{{8080, 8080}}, Limit: 3}, "[8080 8080 8080]"},
+		{sockdiag.Query{States: established, LocalPorts: []sockdiag.Ports{{8080, 8080}}, Limit: 5}, "[8080 8080 8080 8080]"},
 	} {
 		ports := []uint16{}
 		err := sockdiag.Dump(context.Background(), c.query, func(s *sockdiag.Socket) {
