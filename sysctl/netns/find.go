@@ -59,8 +59,8 @@ func Find() (Survey, error) {
 
 func firstProcess() (Namespace, error) {
 	const path = "/proc/1/ns/net"
-	if info, err := os.Stat(path); err == nil {
-		return Namespace{ID: idOf(info), Path: path, Processes: -1}, nil
+	if id, err := identify(path); err == nil {
+		return Namespace{ID: id, Path: path, Processes: -1}, nil
 	}
 	return Here()
 }
@@ -97,14 +97,13 @@ func (s *search) processes() error {
 			continue
 		}
 		path := "/proc/" + name + "/ns/net"
-		info, err := os.Stat(path)
+		id, err := identify(path)
 		if errors.Is(err, fs.ErrPermission) {
 			s.unseen++
 		}
 		if err != nil {
 			continue // it has ended
 		}
-		id := idOf(info)
 		n := s.add(id, path)
 		if n.Processes++; n.Processes == 1 || pid < s.first[id] {
 			s.first[id], n.Path = pid, path

@@ -70,11 +70,24 @@ func ThreadDir() string {
 // Here is the namespace of the calling thread.
 func Here() (Namespace, error) {
 	path := ThreadDir() + "/ns/net"
-	info, err := os.Stat(path)
+	id, err := identify(path)
 	if err != nil {
 		return Namespace{}, fmt.Errorf("identify network namespace: %w", err)
 	}
-	return Namespace{ID: idOf(info), Path: path, Processes: -1}, nil
+	return Namespace{ID: id, Path: path, Processes: -1}, nil
+}
+
+// identify follows a link below /proc. Where a process may not do that Linux 5.10
+// leads it to the folder of the link, and others refuse.
+func identify(path string) (ID, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "stat", Path: path, Err: syscall.EACCES}
+	}
+	if err != nil {
+		return ID{}, err
+	}
+	return idOf(info), nil
 }
 
 func idOf(info fs.FileInfo) ID {
