@@ -2,6 +2,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/observe/sockdiag"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
 	"github.com/tcptune/tcptune/sysctl"
 	"github.com/tcptune/tcptune/sysctl/sysctltest"
@@ -176,6 +178,31 @@ func TestSocketsAreCountedByStateFamilyAndOwner(t *testing.T) {
 	}
 
 	compareWithSS(t, so)
+}
+
+// .ci/kernels runs this with and without the kernel's modules.
+func TestSocketsAreCountedWithOrWithoutTheModuleForIt(t *testing.T) {
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	pair(t, l, l.Addr().String())
+	want := facts.ByArithmetic
+	err = sockdiag.Dump(context.Background(), sockdiag.Query{States: sockdiag.AllStates}, func(*sockdiag.Socket) {})
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) {
+		want = facts.ByProcNet
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	so := settle(t, map[tcpstate.State]int64{tcpstate.Listen: 1, tcpstate.Established: 2}).Sockets
+	if so.Source != want || so.Approximate != (want == facts.ByProcNet) || len(so.Listeners) != 1 {
+		t.Errorf("sock_diag answers %v; counted over %s, approximate: %v, %d listeners", err, so.Source, so.Approximate, len(so.Listeners))
+	}
+	t.Log(so.Source)
 }
 
 func compareWithSS(t *testing.T, so *facts.Sockets) {

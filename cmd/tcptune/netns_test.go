@@ -56,7 +56,7 @@ func TestOneNamespaceByProcessFileAndName(t *testing.T) {
 		if text := printed(t, []int{exitOK}, "facts", "--netns", ref, "--values"); !strings.Contains(text, "\nnet.core.somaxconn = 7  ") || !strings.Contains(text, "\nnamespace.initial = no ") {
 			t.Errorf("facts --netns %s shows another somaxconn than 7, or the host", ref)
 		}
-		if text := printed(t, []int{exitOK, exitFindings}, "check", "--netns", ref); !strings.Contains(strings.SplitN(text, "\n", 2)[0], "network namespace ") {
+		if text := printed(t, []int{exitOK, exitFindings}, "check", "--netns", ref); !strings.Contains(strings.Join(strings.Fields(text[:min(200, len(text))]), " "), " · network namespace ") {
 			t.Errorf("check --netns %s begins with\n%.200s", ref, text)
 		}
 	}
