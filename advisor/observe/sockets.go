@@ -170,7 +170,7 @@ func (c *census) canCompute() bool {
 	return c.snapshot.Sockstat != nil && !c.snapshot.Kernel.Before(facts.CountsTimeWaitByNamespace)
 }
 
-// addUncounted adds what sockstat6 leaves out: up to Linux 7.0, and in stable
+// addUncounted adds what sockstat6 leaves out: from Linux 5.6 to 7.0, and in stable
 // kernels up to the same change, a socket that speaks MPTCP over IPv6 is counted as
 // one of another protocol (net/mptcp/subflow.c, mptcp_subflow_init, which copied
 // tcpv6_prot before it was registered; 9b55b253907e). The listeners of a program
@@ -180,12 +180,13 @@ func (c *census) canCompute() bool {
 func (c *census) addUncounted() bool {
 	counter, known := c.snapshot.Counters["Tcp"]["CurrEstab"]
 	listeners := c.count.perState[1][tcpstate.Listen]
-	if !known || listeners == 0 || !c.snapshot.Kernel.Before(sysctl.Release{Major: 7}) {
+	kernel := c.snapshot.Kernel
+	if !known || listeners == 0 || kernel.Before(sysctl.Release{Major: 5, Minor: 6}) || !kernel.Before(sysctl.Release{Major: 7}) {
 		return true
 	}
 	missing := counter - c.count.count(tcpstate.Established)
 	readings := []int64{missing - c.count.count(tcpstate.CloseWait)} // see plausible
-	if c.snapshot.Kernel.Before(sysctl.Release{Major: 6, Minor: 10}) {
+	if kernel.Before(sysctl.Release{Major: 6, Minor: 10}) {
 		readings = append(readings, missing)
 	}
 	readings = slices.Compact(slices.DeleteFunc(readings, func(n int64) bool { return n < 0 || n > listeners }))
