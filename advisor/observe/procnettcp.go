@@ -79,7 +79,7 @@ func parseProcNetTCP(s *sockdiag.Socket, line string, family uint8) error {
 	*s = sockdiag.Socket{
 		Family: family, State: tcpstate.State(number(fields[3], 16, 8)), Timer: sockdiag.Timer(number(timer, 16, 8)),
 		SendQueue: uint32(number(send, 16, 32)), ReceiveQueue: uint32(number(receive, 16, 32)),
-		Inode: uint32(number(fields[9], 10, 32)),
+		UID: uint32(number(fields[7], 10, 32)), Inode: uint32(number(fields[9], 10, 32)),
 	}
 	if s.State == tcpstate.NewSynRecv {
 		s.State = tcpstate.SynRecv

@@ -137,9 +137,9 @@ func TestOrphansAreToldByOwnerAndTimer(t *testing.T) {
 }
 
 func TestMalformedLinesOfProcNetTCPAreErrors(t *testing.T) {
-	const good = "   0: 0100007F:0050 00000000:0000 0A 00000000:00000001 00:00000000 00000000     0        0 12345 1 0000000000000000 100 0 0 10 0"
+	const good = "   0: 0100007F:0050 00000000:0000 0A 00000000:00000001 00:00000000 00000000  1000        0 12345 1 0000000000000000 100 0 0 10 0"
 	var s sockdiag.Socket
-	if err := parseProcNetTCP(&s, good, unix.AF_INET); err != nil || s.Local.String() != "127.0.0.1:80" || s.State != tcpstate.Listen || s.ReceiveQueue != 1 || s.Inode != 12345 {
+	if err := parseProcNetTCP(&s, good, unix.AF_INET); err != nil || s.Local.String() != "127.0.0.1:80" || s.State != tcpstate.Listen || s.ReceiveQueue != 1 || s.Inode != 12345 || s.UID != 1000 {
 		t.Errorf("read %+v, %v", s, err)
 	}
 	for _, bad := range []string{"", "0: 1 2", "0: 0100007F 0:0 0A 0:0 0:0 0 0 0 1", "0: 01007F:0050 00000000:0000 0A 0:0 0:0 0 0 0 1", "0: 0100007F:0050 00000000:0000 XX 0:0 0:0 0 0 0 1"} {
