@@ -2,6 +2,7 @@ package advisor
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"github.com/tcptune/tcptune/advisor/facts"
@@ -32,14 +33,15 @@ type States struct {
 	SynSent         *facts.Spread `json:"syn_sent,omitempty"`
 	Orphans         int64         `json:"orphans,omitempty"`
 	FinWait2Orphans int64         `json:"fin_wait2_orphans,omitempty"`
-	// Unseen says what of the listeners was not looked for or found, and why.
+	// Unseen says what was not looked for or found, and why.
 	Unseen string `json:"unseen,omitempty"`
 }
 
 // QueueRow is a listener and what its limit is.
 type QueueRow struct {
 	Listener facts.Listener `json:"listener"`
-	Percent  int            `json:"percent"`
+	// Percent is how full the queue is; nil where the limit is not known.
+	Percent *int `json:"percent,omitempty"`
 	// LimitedBy names what gives the limit: the program's backlog or
 	// net.core.somaxconn, as it is or as it was.
 	LimitedBy string `json:"limited_by"`
@@ -78,6 +80,7 @@ func StatesOf(s *facts.Snapshot, by facts.Breakdown) States {
 		States: []State{}, Listeners: []QueueRow{}, Destinations: DestinationRows{Top: []DestinationRow{}}, Programs: []facts.Ownership{}}
 	so := s.Sockets
 	if so == nil {
+		r.Unseen = r.From
 		return r
 	}
 	switch by {
@@ -87,6 +90,10 @@ func StatesOf(s *facts.Snapshot, by facts.Breakdown) States {
 		r.Destinations = destinations(s)
 	case facts.ByProgram:
 		r.Programs = append(r.Programs, so.Owners...)
+		// A judgement looks for programs only where there are many such sockets.
+		if n := so.Of(tcpstate.CloseWait) + so.Of(tcpstate.LastAck) + so.Orphans; n > 0 && len(r.Programs) == 0 {
+			r.Unseen = fmt.Sprintf("programs were not looked for when the snapshot was taken; in CLOSE-WAIT or LAST-ACK, or orphans, are %d sockets", n)
+		}
 	default:
 		r.States, r.Orphans, r.FinWait2Orphans = states(s), so.Orphans, so.FinWait2Orphans
 		if so.SynSent.Distinct > 0 {
@@ -96,7 +103,8 @@ func StatesOf(s *facts.Snapshot, by facts.Breakdown) States {
 	return r
 }
 
-// queues lists the listeners, the fullest first.
+// queues lists the listeners, the fullest first or, where limits are not known,
+// the longest queue.
 func queues(s *facts.Snapshot) []QueueRow {
 	somaxconn := int64(-1)
 	if numbers, err := s.Sysctls["net.core.somaxconn"].Value.Ints(); err == nil && len(numbers) == 1 {
@@ -104,16 +112,24 @@ func queues(s *facts.Snapshot) []QueueRow {
 	}
 	rows := []QueueRow{}
 	for _, l := range s.Sockets.Listeners {
-		row := QueueRow{Listener: l, Percent: l.FillPercent()}
-		if s.Sockets.Approximate || somaxconn < 0 {
-			row.LimitedBy = "not known"
-		} else {
-			row.LimitedBy = l.LimitedBy(somaxconn)
+		row := QueueRow{Listener: l, LimitedBy: "not known"}
+		if !s.Sockets.Approximate {
+			percent := l.FillPercent()
+			row.Percent = &percent
+			if somaxconn >= 0 {
+				row.LimitedBy = l.LimitedBy(somaxconn)
+			}
 		}
 		rows = append(rows, row)
 	}
+	fullness := func(row QueueRow) int64 {
+		if row.Percent == nil {
+			return row.Listener.Queue
+		}
+		return int64(*row.Percent)
+	}
 	slices.SortStableFunc(rows, func(a, b QueueRow) int {
-		return cmp.Or(cmp.Compare(b.Percent, a.Percent), cmp.Compare(halfOpen(b), halfOpen(a)))
+		return cmp.Or(cmp.Compare(fullness(b), fullness(a)), cmp.Compare(halfOpen(b), halfOpen(a)))
 	})
 	return rows
 }

@@ -28,8 +28,23 @@ func (t Text) States(w io.Writer, r advisor.States) error {
 		if len(r.States) > 0 {
 			p.besideStates(r)
 		}
+		p.unseen(r)
 	}
 	return p.err
+}
+
+// none says that there is nothing, if that is known.
+func (p *printer) none(r advisor.States, text string) {
+	if r.Unseen == "" {
+		p.line("%s", text)
+	}
+	p.unseen(r)
+}
+
+func (p *printer) unseen(r advisor.States) {
+	if r.Unseen != "" && r.Unseen != r.From { // which the heading says
+		p.field("unseen", r.Unseen)
+	}
 }
 
 // besideStates is what the table of states does not tell.
@@ -68,29 +83,30 @@ func unanswered(s facts.Spread) string {
 func (p *printer) queues(r advisor.States) {
 	p.section("LISTENERS", r.From)
 	if len(r.Listeners) == 0 {
-		p.line("Nothing listens.")
+		p.none(r, "Nothing listens.")
 		return
 	}
 	rows := []table.Row{}
 	for _, row := range r.Listeners {
 		l := row.Listener
-		synRecv := "?"
+		limit, fill, synRecv := any("?"), any(""), "?"
+		if row.Percent != nil {
+			limit, fill = l.Limit, p.fill(*row.Percent)
+		}
 		if l.SynRecv != nil {
 			synRecv = fmt.Sprint(*l.SynRecv)
 		}
-		rows = append(rows, table.Row{l.Endpoint(), l.Queue, l.Limit, p.fill(row.Percent), synRecv, cmp.Or(l.Holder(), "?"), row.LimitedBy})
+		rows = append(rows, table.Row{l.Endpoint(), l.Queue, limit, fill, synRecv, cmp.Or(l.Holder(), "?"), row.LimitedBy})
 	}
 	p.table(table.Row{"listener", "queue", "limit", "", "SYN-RECV", "program", "limited by"}, rows, 1, 2, 3, 4)
-	if r.Unseen != "" {
-		p.field("unseen", r.Unseen)
-	}
+	p.unseen(r)
 }
 
 func (p *printer) destinations(r advisor.States) {
 	p.section("DESTINATIONS", r.From)
 	d := r.Destinations
 	if len(d.Top) == 0 {
-		p.line("No connection was made from here.")
+		p.none(r, "No connection was made from here.")
 		p.sides(d)
 		return
 	}
@@ -126,7 +142,7 @@ func (p *printer) sides(d advisor.DestinationRows) {
 func (p *printer) programs(r advisor.States) {
 	p.section("PROGRAMS", r.From)
 	if len(r.Programs) == 0 {
-		p.line("No socket waits for its program to close it, and none is without one.")
+		p.none(r, "No socket waits for its program to close it, and none is without one.")
 	}
 	for _, ownership := range r.Programs {
 		note := fmt.Sprint(ownership.Sockets)

@@ -1,0 +1,55 @@
+package report
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/facts/factstest"
+	"github.com/tcptune/tcptune/rules"
+	"github.com/tcptune/tcptune/sysctl"
+)
+
+// statesText is what 'tcptune states' prints of a snapshot.
+func statesText(t *testing.T, s *facts.Snapshot, by facts.Breakdown) string {
+	t.Helper()
+	var b strings.Builder
+	if err := (Text{Width: 100, MinSeverity: rules.Info}).States(&b, advisor.StatesOf(s, by)); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// What was not looked at is not called absent.
+func TestStatesClaimNothingThatWasNotSeen(t *testing.T) {
+	uncounted := factstest.Healthy("6.12")
+	uncounted.Sockets, uncounted.Gaps = nil, map[facts.Part]facts.Gap{facts.PartSockets: {Cause: sysctl.NotPermitted}}
+	nothing := factstest.Healthy("6.12")
+	nothing.Sockets = &facts.Sockets{Source: facts.ByDump}
+	for by, claim := range map[facts.Breakdown]string{
+		facts.ByListener: "Nothing listens.", facts.ByDestination: "No connection was made from here.", facts.ByProgram: "No socket waits for its program",
+	} {
+		if text := statesText(t, uncounted, by); strings.Contains(text, claim) || strings.Count(text, "not counted: ") != 1 {
+			t.Errorf("by %s, not counted:\n%s", by, text)
+		}
+		if text := statesText(t, nothing, by); !strings.Contains(text, claim) {
+			t.Errorf("by %s, without a socket:\n%s", by, text)
+		}
+	}
+	leak := factstest.Healthy("6.12") // as in a snapshot for a judgement, which names no program for so few
+	leak.Sockets.IPv4["close_wait"], leak.Sockets.Owners = 45, nil
+	if text := statesText(t, leak, facts.ByProgram); strings.Contains(text, "No socket waits") || !strings.Contains(text, "programs were not looked for") || !strings.Contains(text, " 45 sockets") {
+		t.Errorf("45 sockets in CLOSE-WAIT of nobody knows whom:\n%s", text)
+	}
+}
+
+func TestListenersWithoutALimitAreNotCalledFull(t *testing.T) {
+	s := factstest.Healthy("6.12")
+	s.Sockets.Approximate = true
+	s.Sockets.Listeners = []facts.Listener{{Address: "::", Port: 80, Queue: 1}, {Address: "::", Port: 443, Queue: 50}}
+	text := statesText(t, s, facts.ByListener)
+	if strings.Contains(text, "%") || !strings.Contains(text, "50      ?") || strings.Index(text, ":443") > strings.Index(text, ":80") {
+		t.Errorf("the longest queue should come first, with its limit unknown:\n%s", text)
+	}
+}
