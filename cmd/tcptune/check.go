@@ -161,7 +161,7 @@ func (a *app) checkEverywhere(ctx context.Context, host hostFlags, set rules.Set
 	n := advisor.Compare(first, set, profile)
 	for _, inside := range seen[1:] {
 		if inside.Err != nil {
-			n.Skip(inside.String(), inside.ID.String(), inside.Err.Error())
+			n.Skip(inside.String(), inside.ID.String(), whySkipped(inside))
 			continue
 		}
 		n.Add(inside.Snapshot, first, set, inside.Processes)

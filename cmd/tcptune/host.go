@@ -124,11 +124,34 @@ func (h *hostFlags) everywhere(ctx context.Context, a *app) ([]observe.Inside, e
 
 // skipped says of a namespace that it was not looked into.
 func (a *app) skipped(inside observe.Inside) {
-	why := inside.Err
-	if errors.Is(why, netns.ErrGone) {
-		why = netns.ErrGone // without the name
+	fmt.Fprintf(a.err, "tcptune: warning: %s skipped: %s\n", printable.Text(inside.String()), printable.Text(whySkipped(inside)))
+}
+
+// whySkipped does not repeat the name.
+func whySkipped(inside observe.Inside) string {
+	if errors.Is(inside.Err, netns.ErrGone) {
+		return netns.ErrGone.Error()
 	}
-	fmt.Fprintf(a.err, "tcptune: warning: %s skipped: %s\n", printable.Text(inside.String()), printable.Text(why.Error()))
+	return inside.Err.Error()
+}
+
+// unseenProcesses says that there may be more namespaces than were found.
+func (a *app) unseenProcesses(host *facts.Snapshot) {
+	if host != nil && host.Everywhere.UnseenProcesses > 0 {
+		a.warnOnce("there may be others: processes whose namespace may not be looked at: %d", host.Everywhere.UnseenProcesses)
+	}
+}
+
+// warnOnce says what holds for every look of a series, once.
+func (a *app) warnOnce(format string, args ...any) {
+	if a.warned[format] {
+		return
+	}
+	if a.warned == nil {
+		a.warned = map[string]bool{}
+	}
+	a.warned[format] = true
+	fmt.Fprintf(a.err, "tcptune: warning: %s\n", printable.Text(fmt.Sprintf(format, args...)))
 }
 
 func (h *hostFlags) doing() string {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/advisor/observe"
 	"github.com/tcptune/tcptune/sysctl/netns"
 	"github.com/tcptune/tcptune/sysctl/sysctltest"
 )
@@ -170,6 +171,17 @@ func TestTheNamespaceInTroubleIsNamed(t *testing.T) {
 	printed(t, []int{exitOK}, "check", "--netns", other, "--fail-on", "error")
 }
 
+func TestSkippedNamespaceIsNamedOnce(t *testing.T) {
+	n := netns.Namespace{Owner: netns.Owner{Kind: netns.Process, Name: "4711 sleep"}}
+	gone := observe.Inside{Namespace: n, Err: fmt.Errorf("%v: %w", n, netns.ErrGone)}
+	if why := whySkipped(gone); why != "the network namespace is gone" {
+		t.Errorf("skipped: %s", why)
+	}
+	if why := whySkipped(observe.Inside{Namespace: n, Err: os.ErrPermission}); why != os.ErrPermission.Error() {
+		t.Errorf("skipped: %s", why)
+	}
+}
+
 func TestNamespacesThatCannotBe(t *testing.T) {
 	for _, c := range []struct {
 		code int
@@ -190,6 +202,8 @@ func TestNamespacesThatCannotBe(t *testing.T) {
 		{exitUsage, "less than 100ms", []string{"check", "--watch", "1ms"}},
 		{exitUsage, "less than 100ms", []string{"check", "--watch", "-1s"}},
 		{exitUsage, "less than 100ms", []string{"check", "--watch", "0"}},
+		{exitUsage, "less than 100ms", []string{"states", "--watch", "1ns"}},
+		{exitUsage, "less than 100ms", []string{"states", "--watch", "0"}},
 		{exitUsage, "no part in --format sarif", []string{"check", "--watch", "1s", "--format", "sarif"}},
 		{exitUsage, "[watch interval]", []string{"check", "--watch", "1s", "--interval", "1s"}},
 	} {

@@ -18,6 +18,7 @@ type app struct {
 	in       io.Reader
 	out, err io.Writer
 	color    string
+	warned   map[string]bool
 }
 
 // run executes a command line and returns the exit code.

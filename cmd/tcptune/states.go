@@ -58,8 +58,8 @@ estimated. Where they cannot be had it says why and goes on without.`,
 			if err != nil {
 				return err
 			}
-			if watch < 0 {
-				return usage("", "--watch %v is negative", watch)
+			if cmd.Flags().Changed("watch") && watch < watchLeast {
+				return usage("", "--watch %v is less than %v", watch, watchLeast)
 			}
 			if host.bpf && breakdown != facts.ByProgram && (breakdown != facts.ByState || host.netns != everyNamespace) {
 				return usage("", "--bpf is for --by program, and for --by namespace")
@@ -119,7 +119,7 @@ func (a *app) showStates(ctx context.Context, host hostFlags, by facts.Breakdown
 	var byBPF func(refused error)
 	if host.bpf {
 		byBPF = func(refused error) {
-			fmt.Fprintf(a.err, "tcptune: warning: --bpf is left aside: %s\n", printable.Text(refused.Error()))
+			a.warnOnce("--bpf is left aside: %v", refused)
 		}
 	}
 	if host.netns == everyNamespace {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/tcptune/tcptune/advisor"
 	"github.com/tcptune/tcptune/advisor/facts"
@@ -19,9 +18,7 @@ func (a *app) statesEverywhere(ctx context.Context, options observe.Options, by 
 	if err != nil {
 		return unreadable(err)
 	}
-	if host := seen[0].Snapshot; host != nil && host.Everywhere.UnseenProcesses > 0 {
-		fmt.Fprintf(a.err, "tcptune: warning: there may be others: processes whose namespace may not be looked at: %d\n", host.Everywhere.UnseenProcesses)
-	}
+	a.unseenProcesses(seen[0].Snapshot)
 	var all []advisor.States
 	for _, inside := range seen {
 		if inside.Err != nil {

@@ -67,6 +67,7 @@ func (a *app) reports(ctx context.Context, host hostFlags, set rules.Set, period
 		if err != nil {
 			return nil, err
 		}
+		a.unseenProcesses(seen[0].Snapshot)
 		reports := []advisor.Report{advisor.Advise(seen[0].Snapshot, set, nil)}
 		for _, inside := range seen[1:] {
 			if inside.Err != nil {

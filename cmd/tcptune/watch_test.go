@@ -204,3 +204,61 @@ func TestWatchOfAllNamespaces(t *testing.T) {
 		t.Errorf("not a word of it: %s", errs)
 	}
 }
+
+// unprivileged is the command as run by somebody to whom most processes are closed.
+func unprivileged(t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	if os.Getuid() != 0 {
+		sysctltest.RequireKernel(t, "root is needed to be somebody else")
+	}
+	cmd := exec.Command("/proc/self/exe", args...)
+	cmd.Args[0] = "tcptune"
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	return cmd
+}
+
+// What holds for every look is said once, and it is said.
+func TestWatchSaysOnceThatThereMayBeOtherNamespaces(t *testing.T) {
+	const warning = "processes whose namespace may not be looked at"
+	cmd := unprivileged(t, "states", "--by", "namespace", "--bpf", "--watch", "100ms")
+	errs := &strings.Builder{}
+	cmd.Stderr = errs
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	looks := 0
+	for lines := bufio.NewScanner(out); looks < 3 && lines.Scan(); {
+		if strings.HasPrefix(lines.Text(), "SOCKETS") {
+			looks++
+		}
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	if looks < 3 || strings.Count(errs.String(), warning) != 1 || strings.Count(errs.String(), "--bpf is left aside") != 1 {
+		t.Errorf("in %d looks said:\n%s", looks, errs)
+	}
+
+	cmd = unprivileged(t, "check", "--netns", "all", "--watch", "100ms")
+	said, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	lines := bufio.NewScanner(said)
+	for lines.Scan() && !strings.Contains(lines.Text(), warning) {
+	}
+	if !strings.Contains(lines.Text(), warning) {
+		t.Errorf("check ended without a word of it: %q", lines.Text())
+	}
+}
