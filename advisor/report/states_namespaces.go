@@ -1,8 +1,9 @@
 package report
 
 import (
-	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 
@@ -36,7 +37,7 @@ func namespaceOf(r advisor.States) string {
 }
 
 // namespaceTable has a column for each state in which there is a socket at all,
-// and the sums in the last row.
+// and the sums in the last row. The heading tells how they were counted.
 func (p *printer) namespaceTable(all []advisor.States) {
 	sums := map[string]int64{}
 	head, numbers := table.Row{"all"}, []int{0}
@@ -58,6 +59,7 @@ func (p *printer) namespaceTable(all []advisor.States) {
 			break
 		}
 	}
+	heading := []string{"in " + plural(len(all), "network namespace", "network namespaces")}
 	rows, total := []table.Row{}, int64(0)
 	for _, r := range all {
 		total += r.Total()
@@ -65,16 +67,18 @@ func (p *printer) namespaceTable(all []advisor.States) {
 		for _, s := range r.States {
 			of[s.State] = s.All()
 		}
-		row := table.Row{r.Total()}
-		if len(r.States) == 0 {
-			row = table.Row{"?"}
-		}
+		row, name := table.Row{r.Total()}, namespaceOf(r)
 		for _, state := range shown {
 			row = append(row, of[state])
 		}
-		name := namespaceOf(r)
-		if len(r.States) == 0 {
+		switch {
+		case len(r.States) == 0:
+			for i := range row {
+				row[i] = "?"
+			}
 			name += ": " + r.From
+		case !slices.Contains(heading, r.From):
+			heading = append(heading, r.From)
 		}
 		rows = append(rows, append(row, name))
 	}
@@ -85,6 +89,6 @@ func (p *printer) namespaceTable(all []advisor.States) {
 		}
 		rows = append(rows, append(row, "all of these"))
 	}
-	p.section("SOCKETS", fmt.Sprintf("in %s", plural(len(all), "network namespace", "network namespaces")))
+	p.section("SOCKETS", strings.Join(heading, "; "))
 	p.table(append(head, "namespace"), rows, numbers...)
 }

@@ -53,3 +53,26 @@ func TestListenersWithoutALimitAreNotCalledFull(t *testing.T) {
 		t.Errorf("the longest queue should come first, with its limit unknown:\n%s", text)
 	}
 }
+
+// The heading of several namespaces tells how each was counted, and a namespace
+// that was not counted is no empty one.
+func TestStatesOfNamespacesTellHowTheyWereCounted(t *testing.T) {
+	var all []advisor.States
+	for i, source := range []facts.SocketSource{facts.ByBPF, facts.ByArithmetic, facts.ByBPF, ""} {
+		s := factstest.Healthy("6.12")
+		s.Namespace = facts.Namespace{Initial: i == 0, ID: "net:[7]", Name: "web"}
+		if s.Sockets.Source = source; source == "" {
+			s.Sockets, s.Gaps = nil, map[facts.Part]facts.Gap{facts.PartSockets: {Cause: sysctl.NotPermitted}}
+		}
+		all = append(all, advisor.StatesOf(s, facts.ByState))
+	}
+	var b strings.Builder
+	if err := (Text{Width: 100, MinSeverity: rules.Info}).StatesByNamespace(&b, all); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"\nSOCKETS  in 4 network namespaces; BPF; sock_diag, sockstat\n", "web (net:[7]): not counted: not permitted", "  ?       ?            ?           ?          ?  web"} {
+		if !strings.Contains(b.String(), part) {
+			t.Errorf("no %q in:\n%s", part, b.String())
+		}
+	}
+}
