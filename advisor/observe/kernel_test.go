@@ -265,6 +265,40 @@ func TestPortsPerDestinationAreCounted(t *testing.T) {
 	}
 }
 
+// Programs that connect from IPv6 sockets, as those in Java do, and such that use
+// IPv4 run out of the same ports.
+func TestPortsAreSharedByIPv4AndMappedSockets(t *testing.T) {
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	to := listen(t, "127.0.0.1", 100)
+	write(t, map[sysctl.Key]sysctl.Value{"net.ipv4.ip_local_port_range": "40000 40009"})
+	connect := func(family int) error {
+		fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { unix.Close(fd) })
+		if family == unix.AF_INET {
+			return unix.Connect(fd, &unix.SockaddrInet4{Port: int(to.Port()), Addr: to.Addr().As4()})
+		}
+		return unix.Connect(fd, &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()})
+	}
+	for range 5 {
+		if err := errors.Join(connect(unix.AF_INET), connect(unix.AF_INET6)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v4, v6 := connect(unix.AF_INET), connect(unix.AF_INET6); v4 != unix.EADDRNOTAVAIL || v6 != unix.EADDRNOTAVAIL {
+		t.Fatalf("there are ports left: %v, %v", v4, v6)
+	}
+	s := settle(t, map[tcpstate.State]int64{tcpstate.Listen: 1, tcpstate.Established: 20})
+	want := facts.Spread{Distinct: 1, Exact: true, Sockets: 10, Top: []facts.Target{{Source: "127.0.0.1", Destination: "127.0.0.1", Port: int(to.Port()), Sockets: 10}}}
+	if diff := cmp.Diff(want, s.Sockets.Outbound); diff != "" {
+		t.Errorf("destinations:\n%s", diff)
+	}
+}
+
 // write sets parameters of the namespace.
 func write(t *testing.T, values map[sysctl.Key]sysctl.Value) {
 	t.Helper()

@@ -11,10 +11,16 @@ import (
 )
 
 // A destination is where sockets go, and from which of our addresses if that
-// matters.
+// matters. An IPv6 socket to a v4-mapped address goes where an IPv4 one does, and
+// takes the same ports (net/ipv6/tcp_ipv6.c, tcp_v6_connect, which hands over to
+// tcp_v4_connect).
 type destination struct {
 	local  netip.Addr
 	remote netip.AddrPort
+}
+
+func (d destination) unmapped() destination {
+	return destination{d.local.Unmap(), netip.AddrPortFrom(d.remote.Addr().Unmap(), d.remote.Port())}
 }
 
 // A spread counts sockets by destination in bounded memory: exactly up to its
@@ -40,6 +46,7 @@ func newSpread(size int) *spread {
 }
 
 func (s *spread) add(d destination, timeWait bool) {
+	d = d.unmapped()
 	e, known := s.entries[d]
 	switch {
 	case known:
@@ -81,9 +88,9 @@ func (s *spread) result(top int) facts.Spread {
 		if i >= top {
 			continue
 		}
-		target := facts.Target{Destination: e.remote.Addr().Unmap().String(), Port: int(e.remote.Port()), Sockets: e.sockets, TimeWait: e.timeWait}
+		target := facts.Target{Destination: e.remote.Addr().String(), Port: int(e.remote.Port()), Sockets: e.sockets, TimeWait: e.timeWait}
 		if e.local.IsValid() {
-			target.Source = e.local.Unmap().String()
+			target.Source = e.local.String()
 		}
 		result.Top = append(result.Top, target)
 	}
