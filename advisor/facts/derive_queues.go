@@ -206,16 +206,28 @@ func (d *deriver) ports() {
 	d.set("ports.listening", len(listening), string(so.Source))
 	d.set("ports.listening_list", list(names), string(so.Source))
 
-	busiest := Target{}
-	if len(so.Outbound.Top) > 0 {
-		busiest = so.Outbound.Top[0]
-	}
-	from := so.outboundSource()
+	busiest, from := d.busiest(so.Outbound.Top), so.outboundSource()
 	d.set("ports.busiest.used", busiest.Sockets, from)
 	d.set("ports.busiest.time_wait", busiest.TimeWait, from)
 	d.reusable(busiest)
 	d.set("ports.busiest.percent", percent(busiest.Sockets, int64(max(size, 1))), from)
 	d.set("ports.busiest.name", busiest.String(), from)
+}
+
+// busiest is the destination towards which ports run out first: TIME-WAIT entries
+// that connect() may take over leave their ports free.
+func (d *deriver) busiest(targets []Target) Target {
+	most, held := Target{}, int64(-1)
+	for _, t := range targets {
+		n := t.Sockets
+		if reuses, gap := d.reusesTowards(t); reuses && gap == (Gap{}) {
+			n -= t.TimeWait
+		}
+		if n > held {
+			most, held = t, n
+		}
+	}
+	return most
 }
 
 // reservedPorts are those of net.ipv4.ip_local_reserved_ports; none on a kernel

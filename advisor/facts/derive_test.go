@@ -332,6 +332,23 @@ func TestReusablePorts(t *testing.T) {
 	}
 }
 
+// Ports towards another destination run out behind one with more TIME-WAIT that
+// does not stand in the way.
+func TestBusiestDestinationIsTheOneThatRunsOut(t *testing.T) {
+	local := facts.Target{Source: "127.0.0.1", Destination: "127.0.0.1", Port: 9000, Sockets: 28_100, TimeWait: 28_000}
+	remote := facts.Target{Source: "10.0.0.1", Destination: "10.0.0.5", Port: 3306, Sockets: 28_000, TimeWait: 27_000}
+	for reuse, want := range map[sysctl.Value]map[facts.Name]string{
+		"0": {"ports.busiest.name": local.String(), "ports.busiest.used": "28100", "ports.busiest.reusable": "0"},
+		"1": {"ports.busiest.name": remote.String(), "ports.busiest.used": "28000", "ports.busiest.reusable": "27000"},
+		"2": {"ports.busiest.name": remote.String(), "ports.busiest.used": "28000", "ports.busiest.reusable": "0"},
+	} {
+		check(t, []derived{{"tcp_tw_reuse " + string(reuse), "6.12", func(s *facts.Snapshot) {
+			set(map[sysctl.Key]sysctl.Value{"net.ipv4.tcp_tw_reuse": reuse, "net.ipv4.tcp_timestamps": "1"})(s)
+			s.Sockets.Outbound.Top = []facts.Target{local, remote}
+		}, want}})
+	}
+}
+
 func TestSynSent(t *testing.T) {
 	check(t, []derived{
 		{"none", "", nil, map[facts.Name]string{"syn_sent.destinations": "0", "syn_sent.most": "0", "syn_sent.most_percent": "0", "syn_sent.most_name": "none"}},
