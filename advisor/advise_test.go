@@ -323,6 +323,10 @@ func TestHeadroomShowsHowNearTheLimitsAre(t *testing.T) {
 			t.Errorf("%s: %q, want %q", what, got, want)
 		}
 	}
+	s.Sockets.Outbound.Sample, s.Sockets.Outbound.Error = &facts.Sample{Looked: 2000, Of: 6000}, 8
+	if got := head(s)["ports towards the busiest destination"].Note; !strings.HasSuffix(got, "; a sample of 2000 of about 6000 sockets: give or take 8") {
+		t.Errorf("note of ports that are estimated: %q", got)
+	}
 	s.Sockets.Listeners, s.Sockets.Outbound = nil, facts.Spread{}
 	rows = head(s)
 	if got := rows["fullest accept queue, %"].Note; got != "nothing listens" {

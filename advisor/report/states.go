@@ -75,9 +75,17 @@ func unanswered(s facts.Spread) string {
 		parts = append(parts, fmt.Sprintf("%d to %s", t.Sockets, t))
 	}
 	if more := s.Distinct - int64(len(parts)); more > 0 {
-		parts = append(parts, fmt.Sprintf("the others to %s", plural(int(more), "more destination", "more destinations")))
+		parts = append(parts, fmt.Sprintf("the others to %s%s", atLeast(s.Exact), plural(int(more), "more destination", "more destinations")))
 	}
 	return strings.Join(parts, ", ")
+}
+
+// atLeast stands before a number of destinations that may be too low.
+func atLeast(exact bool) string {
+	if exact {
+		return ""
+	}
+	return "at least "
 }
 
 func (p *printer) queues(r advisor.States) {
@@ -121,7 +129,7 @@ func (p *printer) destinations(r advisor.States) {
 	}
 	p.table(table.Row{"destination", "ports", "of", "", "TIME-WAIT", "the rest carries"}, rows, 1, 2, 3, 4)
 	if more := d.Distinct - int64(len(d.Top)); more > 0 {
-		p.line("And %d more.", more)
+		p.line("And %s%d more.", atLeast(d.Exact), more)
 	}
 	p.sides(d)
 	switch {

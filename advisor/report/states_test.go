@@ -76,3 +76,18 @@ func TestStatesOfNamespacesTellHowTheyWereCounted(t *testing.T) {
 		}
 	}
 }
+
+func TestDestinationsBeyondThoseToldApartAreAtLeastSoMany(t *testing.T) {
+	many := facts.Spread{Distinct: 4096, Error: 1, Top: []facts.Target{{Destination: "192.0.2.1", Port: 80, Sockets: 2}}}
+	for exact, want := range map[bool][2]string{true: {"And 4095 more.", "the others to 4095 more"}, false: {"And at least 4095 more.", "the others to at least 4095 more"}} {
+		s := factstest.Healthy("6.12")
+		many.Exact = exact
+		s.Sockets.Outbound, s.Sockets.SynSent = many, many
+		if text := statesText(t, s, facts.ByDestination); !strings.Contains(text, want[0]) {
+			t.Errorf("no %q in:\n%s", want[0], text)
+		}
+		if text := statesText(t, s, facts.ByState); !strings.Contains(text, want[1]) {
+			t.Errorf("no %q in:\n%s", want[1], text)
+		}
+	}
+}
