@@ -69,6 +69,9 @@ estimated. Where they cannot be had it says why and goes on without.`,
 				return err
 			}
 			for {
+				if watch > 0 && format == "text" {
+					fmt.Fprintf(a.out, "\n%s\n", time.Now().Format(time.RFC3339))
+				}
 				if err := show(); err != nil || watch == 0 {
 					return err
 				}

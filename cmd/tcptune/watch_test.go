@@ -231,16 +231,19 @@ func TestWatchSaysOnceThatThereMayBeOtherNamespaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	looks := 0
+	looks, times := 0, 0
 	for lines := bufio.NewScanner(out); looks < 3 && lines.Scan(); {
 		if strings.HasPrefix(lines.Text(), "SOCKETS") {
 			looks++
 		}
+		if _, err := time.Parse(time.RFC3339, lines.Text()); err == nil {
+			times++
+		}
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
-	if looks < 3 || strings.Count(errs.String(), warning) != 1 || strings.Count(errs.String(), "--bpf is left aside") != 1 {
-		t.Errorf("in %d looks said:\n%s", looks, errs)
+	if looks < 3 || times != looks || strings.Count(errs.String(), warning) != 1 || strings.Count(errs.String(), "--bpf is left aside") != 1 {
+		t.Errorf("in %d looks, %d of them with the time, said:\n%s", looks, times, errs)
 	}
 
 	cmd = unprivileged(t, "check", "--netns", "all", "--watch", "100ms")
