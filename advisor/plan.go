@@ -38,13 +38,25 @@ type Step struct {
 	Listeners []string `json:"listeners,omitempty"`
 }
 
-// Changes is the plan as a transaction takes it.
+// Changes is the plan as a transaction takes it: with what holds already, which
+// is to stay.
 func (p Plan) Changes() change.Set {
-	set := make(change.Set, len(p.Steps))
-	for i, step := range p.Steps {
-		set[i] = step.Change
+	var set change.Set
+	for _, goal := range p.Goals {
+		if goal.Skip == nil {
+			set = append(set, change.Change{Key: goal.Key, From: goal.Current, To: goal.Target(), Because: goal.Why})
+		}
 	}
 	return set
+}
+
+// Settings is the plan as a drop-in takes it.
+func (p Plan) Settings() []change.Setting {
+	var settings []change.Setting
+	for _, c := range p.Changes() {
+		settings = append(settings, change.Setting{Key: c.Key, Value: c.To, Because: c.Because})
+	}
+	return settings
 }
 
 // MakePlan computes what it takes to bring a host to a profile, and judges the

@@ -100,6 +100,20 @@ func notInCatalogue(k Key) error {
 // value makes sense: undo must bring back what was there.
 func (t *Tree) Restore(k Key, v Value) error { return t.write(k, v) }
 
+// Writable says why a write would be refused whatever the value, or nil. Its
+// error is an [*Error].
+func (t *Tree) Writable(k Key) error {
+	if _, known := Lookup(k); !known {
+		return notInCatalogue(k)
+	}
+	// Asked of the kernel: the mode holds for root too (fs/proc/proc_sysctl.c,
+	// proc_sys_permission), and does not tell of a read-only mount.
+	if err := unix.Faccessat(unix.AT_FDCWD, t.file(k), unix.W_OK, unix.AT_EACCESS); err != nil {
+		return t.explain("set", k, err)
+	}
+	return nil
+}
+
 func (t *Tree) write(k Key, v Value) error {
 	param, known := Lookup(k)
 	if !known {

@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/tcptune/tcptune/advisor"
@@ -127,6 +129,9 @@ func (t Text) RolledBack(w io.Writer, r change.Result) error {
 	for _, l := range r.Left {
 		p.field("left", fmt.Sprintf("%s = %s, not put back to %s: %s", l.Key, spaced(l.Found), spaced(l.Wanted), l.Why))
 	}
+	for _, k := range slices.Sorted(maps.Keys(r.Covered)) {
+		p.field("kept", fmt.Sprintf("%s: the newer transaction %s set it, and puts it back", k, r.Covered[k]))
+	}
 	p.file(r.DropIn)
 	return p.err
 }
@@ -164,7 +169,10 @@ func (t Text) History(w io.Writer, records []change.Record, here change.Identity
 			by = fmt.Sprintf("uid %d", r.By.UID)
 		}
 		what := count(len(r.Changes), "change")
-		if r.DropIn != nil {
+		switch {
+		case r.Layer != nil:
+			what += ", drop-in " + r.Layer.Path
+		case r.DropIn != nil:
 			what += ", drop-in " + r.DropIn.Path
 		}
 		if r.Reason != "" {

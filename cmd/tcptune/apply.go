@@ -102,16 +102,18 @@ func (a *app) apply(ctx context.Context, f applyFlags) error {
 			return &failure{exitRefused, errors.New("refused: --persist in a network namespace other than the host's first would set the host's values at its next boot"),
 				"--drop-in FILE names a file of the namespace's own"}
 		}
-		request.DropIn = &change.DropIn{Path: path, Content: dropIn(p.profile, p.Goals)}
-		a.warnOfRivals(request.DropIn)
+		request.Persist = &change.Layer{Path: path, Settings: p.Settings()}
+		a.warnOfRivals(request.Persist)
 	}
-	a.warnOfManagers(p, request.DropIn)
+	a.warnOfManagers(p, request.Persist)
 	if f.format == "text" {
 		if err := a.text(rules.Info).Plan(a.out, p.Plan); err != nil {
 			return err
 		}
 		if f.persist {
-			fmt.Fprintf(a.out, "\nDrop-in %s:\n%s\n", printable.Text(request.DropIn.Path), printable.Lines(strings.TrimSpace(string(request.DropIn.Content))))
+			if err := a.previewDropIn(f.stateDir, request); err != nil {
+				return err
+			}
 		}
 	}
 	if f.dryRun && f.format == "json" {
@@ -146,6 +148,20 @@ func (a *app) apply(ctx context.Context, f applyFlags) error {
 		}
 	}
 	return a.carryOut(ctx, f, p, request)
+}
+
+// previewDropIn prints the drop-in as it would be.
+func (a *app) previewDropIn(stateDir string, r change.Request) error {
+	journal, err := change.OpenJournal(stateDir)
+	if err != nil {
+		return classify(err, exitRefused)
+	}
+	_, content, err := journal.Preview(r)
+	if err != nil {
+		return classify(err, exitRefused)
+	}
+	fmt.Fprintf(a.out, "\nDrop-in %s:\n%s\n", printable.Text(r.Persist.Path), printable.Lines(strings.TrimSpace(string(content))))
+	return nil
 }
 
 func (a *app) carryOut(ctx context.Context, f applyFlags, p planned, request change.Request) error {

@@ -60,7 +60,9 @@ func classify(err error, otherwise int) error {
 		unfinished *change.UnfinishedError
 		undone     *change.UndoneError
 		failed     *change.UndoFailedError
+		open       *change.UnconfirmedError
 		notOurs    *change.NotOursError
+		edited     *change.EditedError
 		namespace  *change.NamespaceError
 		damaged    *change.DamagedError
 	)
@@ -77,7 +79,9 @@ func classify(err error, otherwise int) error {
 		return &failure{exitRefused, err, "'tcptune rollback' undoes the unfinished transaction"}
 	case errors.Is(err, change.ErrNothingToUndo), errors.Is(err, change.ErrNoEntry):
 		return &failure{exitRefused, err, "'tcptune history' lists what was applied"}
-	case errors.As(err, &notOurs), errors.As(err, &namespace), errors.As(err, &damaged):
+	case errors.As(err, &open):
+		return &failure{exitRefused, err, "'tcptune rollback' takes it back"}
+	case errors.As(err, &notOurs), errors.As(err, &edited), errors.As(err, &namespace), errors.As(err, &damaged):
 		return &failure{exitRefused, err, ""}
 	case errors.Is(err, context.Canceled):
 		return &failure{otherwise, errors.New("interrupted"), ""}

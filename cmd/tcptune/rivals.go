@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -16,19 +15,16 @@ import (
 // warnOfRivals names the lines of other files that set otherwise what the
 // drop-in is to set, and says which of the two will hold after a reboot: files
 // apply by base name, the last one wins, and procps reads sysctl.conf at the end.
-func (a *app) warnOfRivals(dropIn *change.DropIn) {
+func (a *app) warnOfRivals(dropIn *change.Layer) {
 	if !conf.IsDropIn(dropIn.Path) {
 		fmt.Fprintf(a.err, "tcptune: warning: nothing reads %s at boot: it is not a .conf file in a folder of sysctl.d\n", printable.Text(dropIn.Path))
 		return
 	}
-	ours, _, err := conf.Parse(bytes.NewReader(dropIn.Content), dropIn.Path, "")
 	all := conf.System{Root: "/", Loader: conf.Procps}.Resolve() // reads every file that the other does
-	for _, err := range []error{err, all.Err()} {
-		if err != nil {
-			fmt.Fprintf(a.err, "tcptune: warning: not all files that are read at boot could be read: %s\n", printable.Text(err.Error()))
-		}
+	if err := all.Err(); err != nil {
+		fmt.Fprintf(a.err, "tcptune: warning: not all files that are read at boot could be read: %s\n", printable.Text(err.Error()))
 	}
-	for _, mine := range ours {
+	for _, mine := range dropIn.Settings {
 		param, _ := sysctl.Lookup(mine.Key)
 		for _, other := range all.Lines {
 			if other.Exclusion || other.File == conf.CommandLine || other.Key != mine.Key || other.File == dropIn.Path || param.Type.Equal(other.Value, mine.Value) {
@@ -54,7 +50,7 @@ func whoWins(other, ours string) string {
 // may. A drop-in below one of the folders that a program applies again after its
 // own values holds against it. Programs act on the host's first network
 // namespace only.
-func (a *app) warnOfManagers(p planned, dropIn *change.DropIn) {
+func (a *app) warnOfManagers(p planned, dropIn *change.Layer) {
 	if !p.snapshot.Namespace.Initial {
 		return
 	}

@@ -52,9 +52,9 @@ func TestApplyWarnsOfManagersThatWillWriteOverIt(t *testing.T) {
 				{Change: change.Change{Key: "net.core.somaxconn", From: "4096", To: "16384"}},
 				{Change: change.Change{Key: "net.ipv4.tcp_fin_timeout", From: "60", To: sysctl.Value("30")}},
 			}}}
-			var dropIn *change.DropIn
+			var dropIn *change.Layer
 			if c.dropIn != "" {
-				dropIn = &change.DropIn{Path: c.dropIn}
+				dropIn = &change.Layer{Path: c.dropIn}
 			}
 			want := c.want
 			if want != "" {

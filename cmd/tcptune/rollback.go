@@ -42,7 +42,11 @@ then 1. It also undoes a transaction that was cut off in the middle.`,
 			}
 			ctx, release := uninterrupted(cmd.Context())
 			defer release()
-			result, err := change.Rollback(ctx, tree, journal, id)
+			var result change.Result
+			results, err := change.Rollback(ctx, tree, journal, change.Undo{ID: id})
+			if len(results) > 0 {
+				result = results[0]
+			}
 			if err != nil && result.ID == "" {
 				return errors.Join(a.printUndone(format, err), classify(err, exitRefused))
 			}

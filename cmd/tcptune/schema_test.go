@@ -247,9 +247,12 @@ func full(t *testing.T) map[string][]any {
 	id, at := "20261120T140000.000Z", time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC)
 	changes := change.Set{{Key: "net.core.somaxconn", From: "128", To: "16384", Because: "b"}}
 	left := []change.Left{{Key: "net.core.somaxconn", Wanted: "128", Found: "9999", Why: "w"}}
+	window, covered := &change.Window{Deadline: at, UptimeMS: 1, Confirmed: at}, map[sysctl.Key]string{"net.core.somaxconn": id}
 	entry := change.Entry{Schema: change.Schema, ID: id, State: change.UndoFailed, Started: at, Applied: at, Ended: at,
 		Identity: change.Identity{Boot: "b", Namespace: change.Namespace{Inode: 4026531840, Cookie: 1}},
-		By:       change.Author{Login: "l", Sudo: "s", PID: 1}, Reason: "r", Profile: "p", Changes: changes, Failure: "f", Left: left,
+		By:       change.Author{Login: "l", Sudo: "s", Terminal: "/dev/pts/1", PID: 1}, Reason: "r", Profile: "p", Changes: changes, Met: changes, Failure: "f", Left: left,
+		Layer:  &change.Layer{Path: "/etc/sysctl.d/90-tcptune.conf", Settings: []change.Setting{{Key: "net.core.somaxconn", Value: "16384", Because: "b"}}, Alone: true, Replaced: []byte("b")},
+		Window: window, Covered: covered,
 		DropIn: &change.FileChange{Path: "/etc/sysctl.d/90-tcptune.conf", Before: []byte("b"), After: strings.Repeat("0f", 32)}}
 	value, place := sysctl.Value("60"), facts.Place{File: "/f", Line: 1, Column: 1, EndColumn: 2, Text: "x"}
 	boot := &facts.Boot{Loader: "procps", Evidence: "e", Ignored: []facts.BootFile{{Path: "/p", Unreadable: true, Reason: "r"}}}
@@ -295,7 +298,7 @@ func full(t *testing.T) map[string][]any {
 		"report": {parseJSON(t, printed(t, []int{exitFindings}, "check", "--facts", file, "--profile", "highconn", "--format", "json"))},
 		"result": {
 			text(change.Result{Schema: change.ResultSchema, ID: id, State: change.Applied, Written: changes, Same: changes, DropIn: &change.FileResult{Path: "/x", Outcome: change.FileWritten}}),
-			text(change.Result{Schema: change.ResultSchema, ID: id, State: change.RolledBack, Restored: changes, Same: changes, Left: left, Rebooted: true,
+			text(change.Result{Schema: change.ResultSchema, ID: id, State: change.RolledBack, Restored: changes, Same: changes, Left: left, Covered: covered, Window: window, Rebooted: true,
 				DropIn: &change.FileResult{Path: "/x", Outcome: change.FileLeft, Why: "w"}}),
 		},
 		"states": {text(advisor.States{Schema: advisor.StatesSchema, Kernel: sysctl.Release{Major: 6, Minor: 12}, Namespace: facts.Namespace{ID: "net:[1]"}, By: facts.ByState, From: "f",
@@ -385,7 +388,7 @@ func TestSchemasRefuseWrongDocuments(t *testing.T) {
 		{"namespaces", `"host_wide":[`, `"hostwide":[`},
 		{"watch", `"change":"gone"`, `"change":"went"`},
 		{"watch", `"time":"2026-11-20T14:00:00Z"`, `"time":"now"`},
-		{"history", `"schema":1`, `"schema":2`},
+		{"history", `"schema":2`, `"schema":3`},
 		{"history", `"started":"2026-11-20T14:00:00Z"`, `"started":"yesterday"`},
 		{"history", `"state":"undo failed"`, `"state":"lost"`},
 		{"history", `"inode":4026531840`, `"inode":0`},
@@ -573,7 +576,7 @@ func TestSchemasListTheWordsOfTheSource(t *testing.T) {
 		{"drift", "$defs parameter properties drift enum", constants(t, "../../advisor/facts", "Drift")},
 		{"history", "$defs transaction_state enum", constants(t, "../../sysctl/change", "State")},
 		{"result", "$defs drop_in properties outcome enum", constants(t, "../../sysctl/change", "FileOutcome")},
-		{"result", "properties state enum", []string{string(change.Applied), string(change.RolledBack), string(change.Undone), string(change.UndoFailed), change.Unchanged}},
+		{"result", "properties state enum", []string{string(change.Applied), string(change.Unconfirmed), string(change.RolledBack), string(change.Undone), string(change.UndoFailed), change.Unchanged}},
 	} {
 		spot := any(schemaText(t, c.schema))
 		for _, key := range strings.Fields(c.path) {

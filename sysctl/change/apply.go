@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+
+	"github.com/tcptune/tcptune/sysctl"
 )
 
 // Apply makes all changes of a request or none; see the package comment for the
@@ -11,11 +14,13 @@ import (
 // the journal no new entry.
 //
 // A plan that is no longer true is a [*MovedError], an earlier half-finished
-// transaction an [*UnfinishedError], an unreadable entry a [*DamagedError], a
-// foreign file at the drop-in's path a [*NotOursError], another run [ErrLocked];
-// in all these cases nothing was written. A failure on the way is an
-// [*UndoneError] or an [*UndoFailedError] around its cause. A context that is
-// cancelled counts as a failure up to the last write.
+// transaction an [*UnfinishedError], one that waits to be confirmed an
+// [*UnconfirmedError], an unreadable entry a [*DamagedError], a foreign file at
+// the drop-in's path a [*NotOursError], one of ours that somebody edited an
+// [*EditedError], another run [ErrLocked]; in all these cases nothing was
+// written. A failure on the way is an [*UndoneError] or an [*UndoFailedError]
+// around its cause. A context that is cancelled counts as a failure up to the
+// last write.
 func Apply(ctx context.Context, p Params, j *Journal, r Request) (Result, error) {
 	if err := r.check(); err != nil {
 		return Result{}, err
@@ -26,58 +31,70 @@ func Apply(ctx context.Context, p Params, j *Journal, r Request) (Result, error)
 	}
 	defer unlock()
 
-	here, err := j.here()
+	v, err := j.see()
 	if err != nil {
 		return Result{}, err
 	}
-	records, err := j.List()
-	if err != nil {
+	if err := v.refuse(); err != nil {
 		return Result{}, err
 	}
-	if err := refuse(records, here); err != nil {
-		return Result{}, err
-	}
-	entry := Entry{Identity: here, By: r.By, Reason: r.Reason, Profile: r.Profile}
-	result := Result{Schema: ResultSchema, State: Unchanged}
-	if entry.Changes, result.Same, err = look(p, r.Changes); err != nil {
+	entry := Entry{ID: v.newID(), Identity: v.here, By: r.By, Reason: r.Reason, Profile: r.Profile}
+	if entry.Changes, entry.Met, err = look(p, r.Changes); err != nil {
 		return Result{}, err
 	}
 	entry.Changes = entry.Changes.inOrder()
-	if r.DropIn != nil {
-		if entry.DropIn, err = r.DropIn.look(); err != nil {
+	result := Result{Schema: ResultSchema, State: Unchanged, Same: entry.Met}
+	var file *dropIn
+	if r.Persist != nil {
+		if err := placeable(r.Persist.Path); err != nil {
 			return Result{}, err
 		}
-		result.DropIn = &FileResult{Path: entry.DropIn.Path, Outcome: FileWritten}
-		if entry.DropIn.kept() {
-			result.DropIn.Outcome = FileSame
+		layer := *r.Persist
+		entry.Layer = &layer
+		if file, err = v.dropIn(&entry, r.Force); err != nil {
+			return Result{}, err
 		}
+		result.DropIn = file.outcome(FileWritten)
 	}
-	if len(entry.Changes) == 0 && (entry.DropIn == nil || entry.DropIn.kept()) {
+	if len(entry.Changes) == 0 && (file == nil || file.same()) {
 		return result, nil
+	}
+	if r.Window > 0 {
+		result.DropIn = nil // not yet
+		if entry.Window, err = j.window(r.Window); err != nil {
+			return Result{}, err
+		}
 	}
 	if ctx.Err() != nil {
 		return Result{}, fmt.Errorf("interrupted before anything was done: %w", context.Cause(ctx))
 	}
-	if err := j.begin(&entry, records); err != nil {
+	if err := j.begin(&entry, v); err != nil {
 		return Result{}, err
 	}
 
-	tried, err := write(ctx, p, j, &entry, r.DropIn)
-	if err != nil {
-		return goBack(p, j, &entry, tried, err)
+	w := writing{view: v, p: p, entry: &entry, file: file}
+	if err := w.all(ctx, r); err != nil {
+		return w.goBack(err)
 	}
-	result.ID, result.State, result.Written = entry.ID, entry.State, entry.Changes
+	result.ID, result.State, result.Written, result.Window = entry.ID, entry.State, entry.Changes, entry.Window
 	return result, nil
 }
 
 // refuse keeps Apply away from a journal that says, or may say, that something
-// is half done.
-func refuse(records []Record, here Identity) error {
-	if unfinished := unfinishedIn(records, here); len(unfinished) > 0 {
+// is half done or not decided.
+func (v view) refuse() error {
+	if unfinished := v.unfinished(); len(unfinished) > 0 {
 		return &UnfinishedError{unfinished}
 	}
+	if open := v.unconfirmed(); len(open) > 0 {
+		remaining, err := v.j.Remaining(open[0])
+		if err != nil {
+			return err
+		}
+		return &UnconfirmedError{open[0], remaining}
+	}
 	var damaged []error
-	for _, r := range records {
+	for _, r := range v.records {
 		if r.Damaged != nil {
 			damaged = append(damaged, r.Damaged)
 		}
@@ -86,21 +103,29 @@ func refuse(records []Record, here Identity) error {
 }
 
 // look reads every parameter again and splits the set into what is to be
-// written, with the values just read, and what holds its value already.
-func look(p Params, changes Set) (differ, alike Set, err error) {
+// written, with the values just read, and what holds its value already. All that
+// is to be written must be such that it can be.
+func look(p Params, changes Set) (differ, met Set, err error) {
 	var moved []Moved
+	var refused []error
 	for _, c := range changes {
 		now, err := p.Get(c.Key)
-		if err != nil {
-			return nil, nil, err
-		}
 		switch {
+		case err != nil:
+			refused = append(refused, err)
 		case same(c.Key, now, c.To):
 			c.From = now
-			alike = append(alike, c)
+			met = append(met, c)
 		case same(c.Key, now, c.From):
 			c.From = now // to the letter, as it will have to come back
 			differ = append(differ, c)
+			err := p.Writable(c.Key)
+			if sysctl.CauseOf(err) == sysctl.ReadOnlyTree {
+				return nil, nil, err // and so is all the rest
+			}
+			if err != nil {
+				refused = append(refused, err)
+			}
 		default:
 			moved = append(moved, Moved{Key: c.Key, Expected: c.From, Found: now})
 		}
@@ -108,64 +133,90 @@ func look(p Params, changes Set) (differ, alike Set, err error) {
 	if moved != nil {
 		return nil, nil, &MovedError{moved}
 	}
-	return differ, alike, nil
+	return differ, met, errors.Join(refused...)
 }
 
-// tried is how far write came.
-type tried struct {
-	changes int  // so many were begun; the last one may have failed
-	dropIn  bool // the drop-in was begun
-	failed  bool // the last change's write is what failed
+// writing is a transaction from its first write on.
+type writing struct {
+	view
+	p     Params
+	entry *Entry
+	file  *dropIn // nil if the transaction has none
+
+	begun  Set        // the changes whose write was begun
+	failed sysctl.Key // the one whose write failed, or ""
+	filed  bool       // the drop-in was begun
 }
 
-// write does steps 3 to 5.
-func write(ctx context.Context, p Params, j *Journal, entry *Entry, dropIn *DropIn) (t tried, err error) {
-	for _, c := range entry.Changes {
-		if ctx.Err() != nil {
-			return t, fmt.Errorf("interrupted before %s was set: %w", c.Key, context.Cause(ctx))
+// all does steps 3 to 5. A transaction with a window stops before the drop-in.
+func (w *writing) all(ctx context.Context, r Request) error {
+	if r.Window > 0 && r.Arm != nil {
+		if err := r.Arm(*w.entry); err != nil {
+			return fmt.Errorf("arm the undo: %w", err)
 		}
-		now, err := p.Get(c.Key)
+	}
+	if err := w.values(ctx, w.entry.Changes); err != nil {
+		return err
+	}
+	if r.Window > 0 {
+		var err error
+		if w.entry.Window, err = w.j.window(r.Window); err != nil {
+			return err
+		}
+		return w.j.save(w.entry, Unconfirmed)
+	}
+	if err := w.dropIn(ctx); err != nil {
+		return err
+	}
+	return w.j.save(w.entry, Applied)
+}
+
+func (w *writing) values(ctx context.Context, changes Set) error {
+	for _, c := range changes {
+		if ctx.Err() != nil {
+			return fmt.Errorf("interrupted before %s was set: %w", c.Key, context.Cause(ctx))
+		}
+		now, err := w.p.Get(c.Key)
 		if err != nil {
-			return t, err
+			return err
 		}
 		if !same(c.Key, now, c.From) {
-			return t, &MovedError{[]Moved{{Key: c.Key, Expected: c.From, Found: now}}}
+			return &MovedError{[]Moved{{Key: c.Key, Expected: c.From, Found: now}}}
 		}
-		t.changes++
-		if err := p.Set(c.Key, c.To); err != nil {
-			t.failed = true
-			return t, err
+		w.begun = append(w.begun, c)
+		if err := w.p.Set(c.Key, c.To); err != nil {
+			w.failed = c.Key
+			return err
 		}
-		j.did("set " + string(c.Key))
+		w.j.did("set " + string(c.Key))
 	}
-	if dropIn != nil {
-		if ctx.Err() != nil {
-			return t, fmt.Errorf("interrupted before %s was written: %w", dropIn.path(), context.Cause(ctx))
-		}
-		t.dropIn = true
-		if err := entry.DropIn.write(dropIn.Content, j.did); err != nil {
-			return t, err
-		}
-	}
-	return t, j.save(entry, Applied)
+	return nil
 }
 
-// goBack undoes what write did, whatever the context says by now.
-func goBack(p Params, j *Journal, entry *Entry, t tried, cause error) (Result, error) {
-	u := undoing{p: p, did: j.did}
-	if t.dropIn {
-		u.file(entry.DropIn)
+func (w *writing) dropIn(ctx context.Context) error {
+	if w.file == nil {
+		return nil
 	}
-	for i := t.changes - 1; i >= 0; i-- {
-		// What a write that failed left behind is ours whatever it is: the
-		// kernel may have kept something else.
-		u.change(entry.Changes[i], t.failed && i == t.changes-1)
+	if ctx.Err() != nil {
+		return fmt.Errorf("interrupted before %s was written: %w", w.file.path, context.Cause(ctx))
 	}
-	result, err := u.settle(j, entry, Undone, cause)
+	w.filed = true
+	return w.j.put(w.file, w.entry.ID)
+}
+
+// goBack undoes what was written, whatever the context says by now.
+func (w *writing) goBack(cause error) (Result, error) {
+	u := undoing{view: w.view, p: w.p, entry: w.entry, rebooted: w.entry.Boot != w.here.Boot}
+	if w.filed {
+		u.file()
+	}
+	slices.Reverse(w.begun)
+	u.changes(w.begun, w.failed)
+	result, err := u.settle(Undone, cause)
 	if u.failed != nil {
 		return result, err
 	}
-	// If it cannot be recorded the entry stays begun, and a Rollback finds every
+	// If it cannot be recorded the entry stays begun, and Recover finds every
 	// value old.
 	return result, &UndoneError{Cause: errors.Join(cause, err), Result: result}
 }

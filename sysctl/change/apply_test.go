@@ -31,8 +31,8 @@ func TestApplyWritesOnlyWhatDiffersAndSaysSo(t *testing.T) {
 }
 
 func TestApplyOfWhatIsThereAlreadyLeavesNoEntry(t *testing.T) {
-	p, j, d := newFake(), openTestJournal(t), dropIn(t, "x\n")
-	request := Request{Changes: three(), DropIn: d}
+	p, j, d := newFake(), openTestJournal(t), layer(t, string(fin), "30")
+	request := Request{Changes: three(), Persist: d}
 	mustApply(t, p, j, request)
 	p.log = nil
 	result := mustApply(t, p, j, request) // the same plan again, by now with an outdated From
@@ -47,9 +47,16 @@ func TestApplyRefusesWhatCouldOnlyFailHalfWay(t *testing.T) {
 		"senseless value":   {Changes: Set{{Key: fin, From: "60", To: "-5"}}},
 		"two numbers":       {Changes: Set{{Key: fin, From: "60", To: "30 60"}}},
 		"named twice":       {Changes: Set{{Key: fin, From: "60", To: "30"}, {Key: fin, From: "60", To: "20"}}},
-		"no header":         {Changes: three(), DropIn: &DropIn{Path: "/nowhere/x.conf", Content: []byte("x")}},
-		"relative drop-in":  {Changes: three(), DropIn: &DropIn{Path: "x.conf", Content: []byte(Header)}},
-		"no such directory": {Changes: three(), DropIn: &DropIn{Path: "/nowhere/x.conf", Content: []byte(Header)}},
+		"relative drop-in":  {Changes: three(), Persist: &Layer{Path: "x.conf"}},
+		"drop-in upwards":   {Changes: three(), Persist: &Layer{Path: "/etc/sysctl.d/../x.conf"}},
+		"hidden drop-in":    {Changes: three(), Persist: &Layer{Path: "/etc/sysctl.d/.conf"}},
+		"drop-in not .conf": {Changes: three(), Persist: &Layer{Path: "/etc/sysctl.d/x"}},
+		"no such directory": {Changes: three(), Persist: &Layer{Path: "/nowhere/x.conf"}},
+		"setting unknown":   {Changes: three(), Persist: layer(t, "kernel.modprobe", "/tmp/x")},
+		"setting senseless": {Changes: three(), Persist: layer(t, string(retries), "-1")},
+		"setting twice":     {Changes: three(), Persist: layer(t, string(fin), "30", string(fin), "30")},
+		"two lines":         {Changes: Set{{Key: fin, From: "30\nkernel.modprobe = x", To: "30\nkernel.modprobe = x"}}},
+		"negative window":   {Changes: three(), Window: -1},
 	} {
 		p, j := newFake(), openTestJournal(t)
 		if _, err := Apply(t.Context(), p, j, r); err == nil || len(p.log) != 0 || len(entries(t, j)) != 0 {
@@ -120,7 +127,7 @@ func TestApplyGoesBackInReverseOrder(t *testing.T) {
 			if e := entries(t, j)[0]; e.State != Undone || !strings.Contains(e.Failure, kind.wrapped.Error()) {
 				t.Errorf("%s at %d: entry %+v", name, at, e)
 			}
-			if _, err := Rollback(t.Context(), p, j, ""); !errors.Is(err, ErrNothingToUndo) {
+			if _, err := rollback(t, p, j, ""); !errors.Is(err, ErrNothingToUndo) {
 				t.Errorf("%s at %d: rollback of what was undone: %v", name, at, err)
 			}
 		}

@@ -3,6 +3,7 @@ package change
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tcptune/tcptune/sysctl"
 )
@@ -19,21 +20,43 @@ type Change struct {
 // written. Apply departs from the order only where the kernel forces it to.
 type Set []Change
 
+func (s Set) find(k sysctl.Key) (Change, bool) {
+	i := slices.IndexFunc(s, func(c Change) bool { return c.Key == k })
+	if i < 0 {
+		return Change{}, false
+	}
+	return s[i], true
+}
+
 // Params reads and writes parameters; [sysctl.Tree] does. Set judges whether
 // the value makes sense, Restore does not; both read back what they wrote.
+// Writable says beforehand why a write would be refused, whatever the value.
 type Params interface {
 	Get(sysctl.Key) (sysctl.Value, error)
 	Set(sysctl.Key, sysctl.Value) error
 	Restore(sysctl.Key, sysctl.Value) error
+	Writable(sysctl.Key) error
 }
 
 // A Request is what Apply is asked to do, by whom and why.
 type Request struct {
+	// Changes is everything that is wanted, also what holds already: it becomes
+	// the transaction's too, so that a rollback of an older one leaves it. Empty
+	// if only the drop-in is to be written.
 	Changes Set
-	Profile string  // the profile that the changes come from, or ""
-	DropIn  *DropIn // nil unless the changes are to outlast a reboot
-	By      Author
-	Reason  string // the person's own words, or ""
+	Profile string // the profile that the changes come from, or ""
+	Persist *Layer // nil unless something is to outlast a reboot
+	// Force replaces a drop-in that somebody edited.
+	Force bool
+	// Window, if it is not 0, is how long the transaction waits to be confirmed.
+	// Until [Confirm] it is Unconfirmed, and the drop-in is not written.
+	Window time.Duration
+	// Arm is called with the entry once that is on disk and before the first
+	// write, to arrange for the undo at the end of the window. Its error undoes
+	// the transaction. It must not wait for the journal's lock.
+	Arm    func(Entry) error
+	By     Author
+	Reason string // the person's own words, or ""
 }
 
 // check refuses a request that could only fail half-way.
@@ -44,14 +67,34 @@ func (r Request) check() error {
 			return fmt.Errorf("set %s: named twice in one set of changes", c.Key)
 		}
 		seen[c.Key] = true
-		if err := sysctl.Check(c.Key, c.To); err != nil {
+		if err := r.checkValue(c.Key, c.To); err != nil {
 			return err
 		}
 	}
-	if r.DropIn != nil {
-		return r.DropIn.check()
+	if r.Window < 0 {
+		return fmt.Errorf("wait %v to be confirmed: want a positive time", r.Window)
+	}
+	if r.Persist == nil {
+		return nil
+	}
+	if err := r.Persist.check(); err != nil {
+		return err
+	}
+	for _, s := range r.Persist.Settings {
+		if err := r.checkValue(s.Key, s.Value); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// checkValue asks whether a value makes sense, unless it is to stay as it is:
+// then that is for others to judge.
+func (r Request) checkValue(k sysctl.Key, v sysctl.Value) error {
+	if c, ok := r.Changes.find(k); ok && same(k, c.From, v) {
+		return writable(k, v)
+	}
+	return sysctl.Check(k, v)
 }
 
 // inOrder returns the set in an order in which the kernel takes every step.

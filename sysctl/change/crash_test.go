@@ -51,7 +51,7 @@ func crashRequest(dir string, old map[sysctl.Key]sysctl.Value) Request {
 			{Key: start, From: old[start], To: "1024"}, // has to go first
 			{Key: somax, From: old[somax], To: "8192"},
 		},
-		DropIn: &DropIn{Path: filepath.Join(dir, "90-tcptune.conf"), Content: []byte(Header + "\nnew\n")},
+		Persist: &Layer{Path: filepath.Join(dir, "90-tcptune.conf"), Settings: settings(string(fin), "30")},
 	}
 }
 
@@ -87,7 +87,7 @@ func TestCrashChild(t *testing.T) {
 			err = nil
 		}
 	case "roll back":
-		_, err = Rollback(t.Context(), p, j, "")
+		_, err = rollback(t, p, j, "")
 	}
 	if err != nil {
 		t.Error(err)
@@ -108,8 +108,8 @@ func TestCrashAtEachStep(t *testing.T) {
 			dir := t.TempDir()
 			where := fmt.Sprintf("%s, step %d", kind, at)
 			request := crashRequest(dir, old)
-			oldFile := Header + "\nold\n"
-			writeFile(t, request.DropIn.Path, oldFile)
+			mustApply(t, p, crashJournal(t, dir), Request{Persist: &Layer{Path: request.Persist.Path, Settings: settings(string(fin), "20")}})
+			oldFile := contentOf(t, request.Persist.Path)
 			if kind == "roll back" {
 				mustApply(t, p, crashJournal(t, dir), request)
 			}
@@ -138,9 +138,9 @@ func TestCrashAtEachStep(t *testing.T) {
 					t.Errorf("%s: apply on top: %v", where, err)
 				}
 			}
-			result, err := Rollback(t.Context(), p, j, "")
-			if err != nil && !errors.Is(err, ErrNothingToUndo) {
-				t.Errorf("%s: %v", where, err)
+			var result Result
+			if e := entries(t, j)[0]; e.State.live() && e.Changes != nil {
+				result = mustRollback(t, p, j, e.ID)
 			}
 			if len(result.Left) != 0 {
 				t.Errorf("%s: left %+v", where, result.Left)
@@ -148,7 +148,7 @@ func TestCrashAtEachStep(t *testing.T) {
 			if diff := cmp.Diff(old, read(t, p, crashKeys...)); diff != "" {
 				t.Errorf("%s: values (-want +got):\n%s", where, diff)
 			}
-			if text := contentOf(t, request.DropIn.Path); text != oldFile {
+			if text := contentOf(t, request.Persist.Path); text != oldFile {
 				t.Errorf("%s: drop-in %q", where, text)
 			}
 			// And life goes on.

@@ -14,14 +14,14 @@ import (
 	"github.com/tcptune/tcptune/sysctl/sysctltest"
 )
 
-// A disk is a small file system that only the test's thread sees.
-type disk struct {
+// A ramDisk is a small file system that only the test's thread sees.
+type ramDisk struct {
 	t   *testing.T
 	dir string
 }
 
 // newDisk mounts one. It is for the child of [sysctltest.Namespace].
-func newDisk(t *testing.T) disk {
+func newDisk(t *testing.T) ramDisk {
 	t.Helper()
 	dir := t.TempDir()
 	runtime.LockOSThread() // never unlocked: the thread ends with the test
@@ -39,11 +39,11 @@ func newDisk(t *testing.T) disk {
 			t.Error(err)
 		}
 	})
-	return disk{t, dir}
+	return ramDisk{t, dir}
 }
 
 // fill leaves no space; free gives it back.
-func (d disk) fill() {
+func (d ramDisk) fill() {
 	d.t.Helper()
 	f, err := os.Create(filepath.Join(d.dir, "fill"))
 	if err != nil {
@@ -58,16 +58,16 @@ func (d disk) fill() {
 	}
 }
 
-func (d disk) free() { _ = os.Remove(filepath.Join(d.dir, "fill")) }
+func (d ramDisk) free() { _ = os.Remove(filepath.Join(d.dir, "fill")) }
 
-func (d disk) remount(flags uintptr) {
+func (d ramDisk) remount(flags uintptr) {
 	d.t.Helper()
 	if err := unix.Mount("", d.dir, "", unix.MS_REMOUNT|flags, ""); err != nil {
 		d.t.Fatal(err)
 	}
 }
 
-func (d disk) journal() *Journal {
+func (d ramDisk) journal() *Journal {
 	d.t.Helper()
 	j, err := OpenJournal(filepath.Join(d.dir, "state"))
 	if err != nil {
@@ -76,7 +76,7 @@ func (d disk) journal() *Journal {
 	return j
 }
 
-func (d disk) mkdir(name string) string {
+func (d ramDisk) mkdir(name string) string {
 	d.t.Helper()
 	dir := filepath.Join(d.dir, name)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -108,7 +108,7 @@ func TestFullDiskAfterTheWritesUndoesThem(t *testing.T) {
 	if !sysctltest.Namespace(t) {
 		return
 	}
-	p, drop := newFake(), dropIn(t, "one\n")
+	p, drop := newFake(), layer(t, string(fin), "30")
 	d := newDisk(t)
 	j := d.journal()
 	j.hook = func(step string) {
@@ -116,7 +116,7 @@ func TestFullDiskAfterTheWritesUndoesThem(t *testing.T) {
 			d.fill()
 		}
 	}
-	_, err := Apply(t.Context(), p, j, Request{Changes: three(), DropIn: drop})
+	_, err := Apply(t.Context(), p, j, Request{Changes: three(), Persist: drop})
 	undone := (*UndoneError)(nil)
 	if !errors.As(err, &undone) || !errors.Is(err, syscall.ENOSPC) {
 		t.Errorf("error %v", err)
@@ -148,7 +148,7 @@ func TestFullDiskKeepsNobodyFromRollingBack(t *testing.T) {
 	j := d.journal()
 	mustApply(t, p, j, Request{Changes: three()})
 	d.fill()
-	result, err := Rollback(t.Context(), p, j, "")
+	result, err := rollback(t, p, j, "")
 	if !errors.Is(err, syscall.ENOSPC) || len(result.Restored) != 3 {
 		t.Errorf("result %+v, error %v", result, err)
 	}
@@ -165,11 +165,11 @@ func TestFullDiskUnderTheDropIn(t *testing.T) {
 	if !sysctltest.Namespace(t) {
 		return
 	}
-	p, j, drop := newFake(), openTestJournal(t), dropIn(t, "one\n")
+	p, j, drop := newFake(), openTestJournal(t), layer(t, string(fin), "30")
 	d := newDisk(t)
 	drop.Path = filepath.Join(d.mkdir("sysctl.d"), "90-tcptune.conf")
 	d.fill()
-	_, err := Apply(t.Context(), p, j, Request{Changes: three(), DropIn: drop})
+	_, err := Apply(t.Context(), p, j, Request{Changes: three(), Persist: drop})
 	undone := (*UndoneError)(nil)
 	if !errors.As(err, &undone) || !errors.Is(err, syscall.ENOSPC) || p.values[fin] != "60" {
 		t.Errorf("error %v, values %v", err, p.values)
@@ -184,7 +184,7 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	if !sysctltest.Namespace(t) {
 		return
 	}
-	p, elsewhere, drop := newFake(), openTestJournal(t), dropIn(t, "one\n")
+	p, elsewhere, drop := newFake(), openTestJournal(t), layer(t, string(fin), "30")
 	d := newDisk(t)
 	drop.Path = filepath.Join(d.mkdir("sysctl.d"), "90-tcptune.conf")
 	j := d.journal()
@@ -196,11 +196,11 @@ func TestReadOnlyFileSystem(t *testing.T) {
 	if _, err := Apply(t.Context(), p, j, rest); !errors.Is(err, syscall.EROFS) || len(p.log) != 0 {
 		t.Errorf("journal: error %v, writes %q", err, p.log)
 	}
-	rest.DropIn = drop
+	rest.Persist = drop
 	if _, err := Apply(t.Context(), p, elsewhere, rest); !errors.Is(err, syscall.EROFS) || len(p.log) != 0 || len(entries(t, elsewhere)) != 0 {
 		t.Errorf("drop-in: error %v, writes %q", err, p.log)
 	}
-	if result, err := Rollback(t.Context(), p, j, ""); !errors.Is(err, syscall.EROFS) || len(result.Restored) != 1 || p.values[fin] != "60" {
+	if result, err := rollback(t, p, j, ""); !errors.Is(err, syscall.EROFS) || len(result.Restored) != 1 || p.values[fin] != "60" {
 		t.Errorf("roll back: %+v, %v", result, err)
 	}
 	d.remount(0)

@@ -8,8 +8,13 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tcptune/tcptune/advisor/printable"
+	"github.com/tcptune/tcptune/sysctl"
 )
 
 const (
@@ -19,106 +24,211 @@ const (
 	// else's and is not touched.
 	Header = "# Written by tcptune; changes made here will be lost."
 
+	// sumLine and journalLine follow the header, in this order. The sum is that
+	// of all behind its line.
+	sumLine     = "# sha256: "
+	journalLine = "# Journal: "
+
 	maxDropIn = 1 << 20
 )
 
-// A DropIn is a file of sysctl.d that makes the changes outlast a reboot. Its
-// first line must be the Header.
-type DropIn struct {
-	Path    string // absolute; "" stands for DefaultDropIn
-	Content []byte
+// A Layer is what one transaction adds to a drop-in, a file of sysctl.d that
+// makes settings outlast a reboot. The file is computed from the layers of all
+// transactions in force, the newest of which wins parameter by parameter, and
+// does not exist if they set nothing.
+type Layer struct {
+	Path     string    `json:"path"` // absolute
+	Settings []Setting `json:"settings,omitempty"`
+	// Alone: the older layers do not count any more. Alone without settings it
+	// takes the file away.
+	Alone bool `json:"alone,omitempty"`
+	// Replaced is what somebody had made of the file, if Force replaced it.
+	Replaced []byte `json:"replaced,omitempty"`
 }
 
-func (d DropIn) path() string {
-	if d.Path == "" {
-		return DefaultDropIn
-	}
-	return d.Path
+// A Setting is one parameter of a drop-in.
+type Setting struct {
+	Key     sysctl.Key   `json:"key"`
+	Value   sysctl.Value `json:"value"`
+	Because string       `json:"because,omitempty"`
 }
 
-func (d DropIn) check() error {
-	if !filepath.IsAbs(d.path()) {
-		return fmt.Errorf("write drop-in %s: want an absolute path", d.Path)
+func (l *Layer) check() error {
+	seen := make(map[sysctl.Key]bool)
+	for _, s := range l.Settings {
+		if seen[s.Key] {
+			return fmt.Errorf("write drop-in %s: %s is set twice", l.Path, s.Key)
+		}
+		seen[s.Key] = true
+		if err := writable(s.Key, s.Value); err != nil {
+			return fmt.Errorf("write drop-in %s: %w", l.Path, err)
+		}
 	}
-	if !isOurs(d.Content) || len(d.Content) > maxDropIn {
-		return fmt.Errorf("write drop-in %s: its content does not begin with the header, or is too long", d.path())
+	return checkDropInPath(l.Path)
+}
+
+func checkDropInPath(path string) error {
+	name := filepath.Base(path)
+	if !filepath.IsAbs(path) || filepath.Clean(path) != path || !strings.HasSuffix(name, ".conf") || name[0] == '.' {
+		return fmt.Errorf("write drop-in %q: want an absolute path without dots that ends in .conf", path)
 	}
 	return nil
 }
 
-// look reads what the drop-in would replace, and refuses where it could not be
-// written, so that no parameter is touched in vain.
-func (d DropIn) look() (*FileChange, error) {
-	before, err := readDropIn(d.path())
-	if err != nil {
-		return nil, err
+// render computes the file from the transactions whose layers are in force,
+// oldest first. It is nil if there is to be none.
+func render(journal string, entries []Entry) []byte {
+	var settings Set // Because with the profile before it
+	for _, e := range entries {
+		if e.Layer.Alone {
+			settings = nil
+		}
+		for _, s := range e.Layer.Settings {
+			// From is the kernel's own first unprivileged port: the loader starts from
+			// the defaults, and inOrder asks for nothing else.
+			c := Change{Key: s.Key, From: "1024", To: s.Value, Because: strings.TrimPrefix(e.Profile+": "+s.Because, ": ")}
+			if i := slices.IndexFunc(settings, func(c Change) bool { return c.Key == s.Key }); i >= 0 {
+				settings[i] = c
+			} else {
+				settings = append(settings, c)
+			}
+		}
 	}
-	dir := filepath.Dir(d.path())
-	// Asked of the kernel, since the mode does not tell of a read-only mount.
-	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK, unix.AT_EACCESS); err != nil {
-		return nil, fmt.Errorf("write drop-in %s: directory %s: %w", d.path(), dir, err)
-	}
-	return &FileChange{Path: d.path(), Before: before, After: hash(d.Content)}, nil
-}
-
-// write puts the content in place if the old one is still there.
-func (f *FileChange) write(content []byte, did func(string)) error {
-	now, err := readDropIn(f.Path)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(now, f.Before) {
-		return fmt.Errorf("write drop-in %s: it was changed by somebody else just now", f.Path)
-	}
-	if f.kept() {
+	if len(settings) == 0 {
 		return nil
 	}
-	return replaceFile(f.Path, content, 0o644, did)
-}
-
-// kept reports whether the transaction left the file as it was.
-func (f *FileChange) kept() bool { return f.Before != nil && hash(f.Before) == f.After }
-
-// pending reports whether the file is there with the content that the
-// transaction gave it, so that there is something to undo.
-func (f *FileChange) pending() bool {
-	now, err := readDropIn(f.Path)
-	return err == nil && now != nil && hash(now) == f.After && !f.kept()
-}
-
-// undo brings back the old content, or removes the file if there was none.
-func (f *FileChange) undo(did func(string)) (FileResult, error) {
-	result := FileResult{Path: f.Path}
-	now, err := readDropIn(f.Path)
-	switch notOurs := (*NotOursError)(nil); {
-	case errors.As(err, &notOurs):
-		result.Outcome, result.Why = FileLeft, notOurs.Why
-		return result, nil
-	case err != nil:
-		return result, err
-	case bytes.Equal(now, f.Before):
-		result.Outcome = FileSame
-		return result, nil
-	case hash(now) != f.After:
-		result.Outcome, result.Why = FileLeft, changedSince
-		return result, nil
+	var body bytes.Buffer
+	fmt.Fprintf(&body, "%s%s\n", journalLine, printable.Text(journal))
+	for _, s := range settings.inOrder() {
+		body.WriteByte('\n')
+		if because := strings.Join(strings.Fields(s.Because), " "); because != "" { // one line, wherever it came from
+			fmt.Fprintf(&body, "# %s\n", printable.Text(because))
+		}
+		fmt.Fprintf(&body, "%s = %s\n", s.Key, strings.Join(s.To.Fields(), " "))
 	}
-	if f.Before == nil {
-		result.Outcome = FileRemoved
-		err = removeFile(f.Path, did)
-	} else {
-		result.Outcome = FileRestored
-		err = replaceFile(f.Path, f.Before, 0o644, did)
+	return slices.Concat([]byte(Header+"\n"+sumLine+hash(body.Bytes())+"\n"), body.Bytes())
+}
+
+// edited is why a file of ours is not as tcptune wrote it, or "".
+func edited(content []byte, journal string) string {
+	_, rest, _ := bytes.Cut(content, []byte("\n"))
+	sum, body, _ := bytes.Cut(rest, []byte("\n"))
+	where, _, _ := bytes.Cut(body, []byte("\n"))
+	switch {
+	case !bytes.HasPrefix(sum, []byte(sumLine)):
+		return "it does not hold the sum that tells whether somebody edited it"
+	case string(sum) != sumLine+hash(body):
+		return "somebody edited it since tcptune wrote it"
+	case string(where) != journalLine+printable.Text(journal):
+		return "a tcptune with another journal wrote it (" + strings.TrimPrefix(string(where), "# ") + ")"
+	}
+	return ""
+}
+
+// A dropIn is a file as it is and as it is to be; nil is no file.
+type dropIn struct {
+	path      string
+	now, want []byte
+}
+
+func (f *dropIn) same() bool { return bytes.Equal(f.now, f.want) }
+
+// dropIn looks at the drop-in of a transaction. With force it notes in the layer
+// what it replaces.
+func (v view) dropIn(e *Entry, force bool) (*dropIn, error) {
+	f := &dropIn{path: e.Layer.Path}
+	var err error
+	if f.now, err = readDropIn(v.j.disk, f.path); err != nil {
+		return nil, err
+	}
+	settled := v.layers(f.path, e.ID)
+	before := render(v.j.dir, settled)
+	f.want = render(v.j.dir, oldestFirst(append(settled, *e)))
+	why := ""
+	switch {
+	case f.same(), e.Layer.Replaced != nil && bytes.Equal(f.now, e.Layer.Replaced):
+	case f.now == nil && before != nil:
+		why = "somebody removed it since tcptune wrote it"
+	case f.now != nil:
+		why = edited(f.now, v.j.dir)
+	}
+	if why != "" && !force {
+		return nil, &EditedError{Path: f.path, Why: why}
+	}
+	if why != "" {
+		e.Layer.Replaced = f.now
+	}
+	return f, nil
+}
+
+// placeable refuses where a file cannot be replaced, or not safely.
+func placeable(path string) error {
+	if err := trustedDropIn(path); err != nil {
+		return err
+	}
+	dir := filepath.Dir(path)
+	// Asked of the kernel, since the mode does not tell of a read-only mount.
+	if err := unix.Faccessat(unix.AT_FDCWD, dir, unix.W_OK, unix.AT_EACCESS); err != nil {
+		return fmt.Errorf("write drop-in %s: directory %s: %w", path, dir, err)
+	}
+	return nil
+}
+
+// Preview computes what a request would make of its drop-in, and what that is
+// now; nil stands for no file. It reads the journal and writes nothing. A file
+// that Apply would not replace it refuses, too.
+func (j *Journal) Preview(r Request) (now, then []byte, err error) {
+	if err := r.check(); err != nil || r.Persist == nil {
+		return nil, nil, err
+	}
+	v, err := j.see()
+	if err != nil {
+		return nil, nil, err
+	}
+	layer := *r.Persist
+	f, err := v.dropIn(&Entry{ID: v.newID(), Profile: r.Profile, Layer: &layer}, r.Force)
+	if err != nil {
+		return nil, nil, err
+	}
+	return f.now, f.want, nil
+}
+
+// put gives a drop-in the content that it is to have, if it still has the one
+// that was seen.
+func (j *Journal) put(f *dropIn, id string) error {
+	now, err := readDropIn(j.disk, f.path)
+	switch {
+	case err != nil:
+		return err
+	case !bytes.Equal(now, f.now):
+		return fmt.Errorf("write drop-in %s: it was changed by somebody else just now", f.path)
+	case f.same():
+		return nil
+	case f.want == nil:
+		err = j.remove(f.path)
+	default:
+		err = j.replace(f.path, id, f.want, 0o644)
 	}
 	if err != nil {
-		return result, fmt.Errorf("undo drop-in: %w", err)
+		return fmt.Errorf("write drop-in: %w", err)
 	}
-	return result, nil
+	return nil
+}
+
+// outcome says what put does, or did.
+func (f *dropIn) outcome(written FileOutcome) *FileResult {
+	switch {
+	case f.same():
+		written = FileSame
+	case f.want == nil:
+		written = FileRemoved
+	}
+	return &FileResult{Path: f.path, Outcome: written}
 }
 
 // readDropIn reads a drop-in of ours. It is nil if there is no file.
-func readDropIn(path string) ([]byte, error) {
-	content, err := readRegular(path, maxDropIn)
+func readDropIn(d disk, path string) ([]byte, error) {
+	content, err := d.read(path, maxDropIn)
 	var pathErr *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -127,15 +237,11 @@ func readDropIn(path string) ([]byte, error) {
 		return nil, fmt.Errorf("read drop-in: %w", err)
 	case err != nil:
 		return nil, &NotOursError{Path: path, Why: err.Error()}
-	case !isOurs(content):
+	}
+	if first, _, _ := bytes.Cut(content, []byte("\n")); string(first) != Header {
 		return nil, &NotOursError{Path: path, Why: "its first line does not say that tcptune wrote it"}
 	}
 	return content, nil
-}
-
-func isOurs(content []byte) bool {
-	first, _, _ := bytes.Cut(content, []byte("\n"))
-	return string(first) == Header
 }
 
 func hash(content []byte) string {

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tcptune/tcptune/sysctl"
@@ -14,13 +15,15 @@ import (
 
 // Schema is the version of the entries that this tcptune writes. Whoever adds a
 // field raises it: an older tcptune that rewrote the entry would drop the field.
-const Schema = 1
+const Schema = 2
 
 // A State is how far a transaction came.
 type State string
 
 const (
 	Begun       State = "begun"        // some values may be new: unfinished
+	Unconfirmed State = "unconfirmed"  // all values are new, and come back unless Confirm is called
+	Confirming  State = "confirming"   // and the drop-in may be in place: unfinished
 	Applied     State = "applied"      // all values are new
 	Undone      State = "undone"       // failed, and every value put back at once
 	RollingBack State = "rolling back" // some values may be old again: unfinished
@@ -35,7 +38,7 @@ func (s State) live() bool { return s != Undone && s != RolledBack }
 // unfinished reports whether a run ended in the middle. UndoFailed is not among
 // them: it was reported, and where the kernel keeps refusing an old value
 // nothing could ever be applied again.
-func (s State) unfinished() bool { return s == Begun || s == RollingBack }
+func (s State) unfinished() bool { return s == Begun || s == Confirming || s == RollingBack }
 
 // An Entry is one transaction as the journal has it.
 type Entry struct {
@@ -50,17 +53,41 @@ type Entry struct {
 	Reason  string `json:"reason,omitempty"`
 	Profile string `json:"profile,omitempty"`
 	// Changes is in the order of writing; From is what was read just before.
-	Changes Set         `json:"changes"`
+	Changes Set `json:"changes"`
+	// Met held the wanted value already, and is the transaction's all the same.
+	Met    Set     `json:"met,omitempty"`
+	Layer  *Layer  `json:"layer,omitempty"`
+	Window *Window `json:"window,omitempty"` // nil if nobody had to confirm
+	// DropIn is what a tcptune of schema 1 did to the drop-in.
 	DropIn  *FileChange `json:"drop_in,omitempty"`
 	Failure string      `json:"failure,omitempty"` // why it was undone, or what the undo could not do
 	Left    []Left      `json:"left,omitempty"`    // what the undo did not touch
+	// Covered names, for each parameter that a newer transaction held when this
+	// one was rolled back, that transaction: its rollback puts the value back.
+	Covered map[sysctl.Key]string `json:"covered,omitempty"`
 }
 
-// A FileChange is what a transaction did to the drop-in.
-type FileChange struct {
-	Path   string `json:"path"`
-	Before []byte `json:"before,omitempty"` // the old content; absent if there was no file
-	After  string `json:"after"`            // SHA-256 of the new content, in hexadecimal
+// wrote is what the transaction holds of a parameter: a change, or one from a
+// value to itself.
+func (e Entry) wrote(k sysctl.Key) (Change, bool) {
+	if c, ok := e.Changes.find(k); ok {
+		return c, true
+	}
+	return e.Met.find(k)
+}
+
+// AwaitsConfirmation reports whether the transaction is to be rolled back at the
+// end of its window: it is unconfirmed, or was cut off on the way there or from
+// there.
+func (e Entry) AwaitsConfirmation() bool {
+	return e.Window != nil && (e.State == Begun || e.State == Unconfirmed || e.State == Confirming)
+}
+
+// EndedByReboot reports whether nothing of a transaction can be in effect any
+// more because the host was booted since: its values were gone with the boot,
+// and it put nothing into a drop-in.
+func (e Entry) EndedByReboot(here Identity) bool {
+	return e.State.live() && e.Boot != here.Boot && (e.State == Unconfirmed || e.Layer == nil && e.DropIn == nil)
 }
 
 // idFormat makes IDs sort by time, file names included.
@@ -114,32 +141,55 @@ func decodeEntry(text []byte) (Entry, error) {
 
 // check refuses an entry that undo could not rely on.
 func (e Entry) check() error {
-	if e.Schema != Schema {
+	if e.Schema < 1 || e.Schema > Schema {
 		return fmt.Errorf("schema %d is not known", e.Schema)
 	}
 	if _, err := parseID(e.ID); err != nil {
 		return err
 	}
 	switch e.State {
-	case Begun, Applied, Undone, RollingBack, RolledBack, UndoFailed:
+	case Begun, Unconfirmed, Confirming, Applied, Undone, RollingBack, RolledBack, UndoFailed:
 	default:
 		return fmt.Errorf("state %q is not known", e.State)
 	}
 	if e.Boot == "" || e.Namespace.Inode == 0 {
 		return errors.New("boot or namespace is missing")
 	}
-	if len(e.Changes) == 0 && e.DropIn == nil {
+	if len(e.Changes) == 0 && e.DropIn == nil && e.Layer == nil {
 		return errors.New("it changes nothing")
 	}
+	if (e.State == Unconfirmed || e.State == Confirming) && e.Window == nil {
+		return errors.New("it waits to be confirmed and does not say for how long")
+	}
 	seen := make(map[sysctl.Key]bool)
-	for _, c := range e.Changes {
-		if k, err := sysctl.ParseKey(string(c.Key)); err != nil || k != c.Key || seen[k] {
-			return fmt.Errorf("parameter %q is misspelt or named twice", c.Key)
+	for _, c := range slices.Concat(e.Changes, e.Met) {
+		if seen[c.Key] {
+			return fmt.Errorf("parameter %q is named twice", c.Key)
 		}
 		seen[c.Key] = true
+		if err := errors.Join(writable(c.Key, c.From), writable(c.Key, c.To)); err != nil {
+			return err
+		}
 	}
-	if f := e.DropIn; f != nil && (!filepath.IsAbs(f.Path) || len(f.After) != len(hash(nil))) {
-		return errors.New("drop-in has no absolute path or no hash")
+	if e.Layer != nil {
+		if err := e.Layer.check(); err != nil {
+			return err
+		}
+	}
+	if e.DropIn != nil {
+		return e.DropIn.check()
+	}
+	return nil
+}
+
+// writable refuses what must not be written as root because it stands in some
+// file: a parameter outside of the catalogue, or text of several lines.
+func writable(k sysctl.Key, v sysctl.Value) error {
+	if _, known := sysctl.Lookup(k); !known {
+		return fmt.Errorf("parameter %q is not in the catalogue", k)
+	}
+	if strings.ContainsFunc(string(v), func(r rune) bool { return r < ' ' && r != '\t' }) {
+		return fmt.Errorf("value %q of %s is more than one line", v, k)
 	}
 	return nil
 }

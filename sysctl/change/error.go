@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/tcptune/tcptune/sysctl"
 )
@@ -16,6 +17,8 @@ var (
 	ErrNothingToUndo = errors.New("nothing to undo")
 	// ErrNoEntry: no transaction has the ID that was given.
 	ErrNoEntry = errors.New("no such transaction")
+	// ErrNoWindow: no transaction waits to be confirmed.
+	ErrNoWindow = errors.New("nothing waits to be confirmed")
 	// ErrNewerSchema is inside the DamagedError of an entry that a newer
 	// tcptune wrote.
 	ErrNewerSchema = errors.New("written by a newer tcptune")
@@ -37,13 +40,28 @@ func (e *MovedError) Error() string {
 }
 
 // UnfinishedError: an earlier transaction was begun here and neither finished
-// nor undone. Rollback undoes it.
+// nor undone. Recover does either.
 type UnfinishedError struct{ Entries []Entry }
 
 func (e *UnfinishedError) Error() string {
 	return list(e.Entries, func(entry Entry) string {
 		return fmt.Sprintf("transaction %s is unfinished (%s)", entry.ID, entry.State)
-	}) + ": roll it back first"
+	}) + ": recover it first"
+}
+
+// UnconfirmedError: a transaction waits to be confirmed, and nothing else is
+// applied here until it is confirmed or rolled back.
+type UnconfirmedError struct {
+	Entry Entry
+	// Remaining is 0 or less if its window is over, and it was not rolled back.
+	Remaining time.Duration
+}
+
+func (e *UnconfirmedError) Error() string {
+	if e.Remaining <= 0 {
+		return fmt.Sprintf("transaction %s was not confirmed in time, and nobody rolled it back: do either first", e.Entry.ID)
+	}
+	return fmt.Sprintf("transaction %s waits another %v to be confirmed: confirm it or roll it back first", e.Entry.ID, e.Remaining.Round(time.Second))
 }
 
 // UndoneError: the changes failed, and all that had been written was undone.
@@ -118,7 +136,7 @@ type NamespaceError struct {
 }
 
 func (e *NamespaceError) Error() string {
-	return fmt.Sprintf("roll back %s: it was made in network namespace %v, and this is %v", e.ID, e.Made, e.Here)
+	return fmt.Sprintf("transaction %s was made in network namespace %v, and this is %v", e.ID, e.Made, e.Here)
 }
 
 // DamagedError: an entry of the journal cannot be read. Nothing is done as long
@@ -140,6 +158,12 @@ type NotOursError struct{ Path, Why string }
 func (e *NotOursError) Error() string {
 	return fmt.Sprintf("replace %s: %s; move it away, or give another path", e.Path, e.Why)
 }
+
+// EditedError: the drop-in is tcptune's and not as tcptune wrote it. Force
+// replaces it.
+type EditedError struct{ Path, Why string }
+
+func (e *EditedError) Error() string { return fmt.Sprintf("replace %s: %s", e.Path, e.Why) }
 
 func list[T any](items []T, text func(T) string) string {
 	texts := make([]string, len(items))

@@ -5,9 +5,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/tcptune/tcptune/sysctl"
+	"github.com/tcptune/tcptune/sysctl/conf"
 )
 
 const (
@@ -26,6 +28,7 @@ type fake struct {
 	onSet     func(k sysctl.Key, v sysctl.Value) error
 	onRestore func(k sysctl.Key, v sysctl.Value) error
 	onGet     func(k sysctl.Key)
+	readOnly  map[sysctl.Key]error
 }
 
 func newFake() *fake {
@@ -47,6 +50,8 @@ func (f *fake) Set(k sysctl.Key, v sysctl.Value) error { return f.write("set", k
 func (f *fake) Restore(k sysctl.Key, v sysctl.Value) error {
 	return f.write("restore", k, v, f.onRestore)
 }
+
+func (f *fake) Writable(k sysctl.Key) error { return f.readOnly[k] }
 
 func (f *fake) write(op string, k sysctl.Key, v sysctl.Value, fault func(sysctl.Key, sysctl.Value) error) error {
 	f.log = append(f.log, fmt.Sprintf("%s %s=%s", op, k, v))
@@ -101,17 +106,53 @@ func mustApply(t *testing.T, p Params, j *Journal, r Request) Result {
 
 func mustRollback(t *testing.T, p Params, j *Journal, id string) Result {
 	t.Helper()
-	result, err := Rollback(t.Context(), p, j, id)
+	result, err := rollback(t, p, j, id)
 	if err != nil {
 		t.Fatalf("roll back %q: %v", id, err)
 	}
 	return result
 }
 
-// dropIn is a drop-in in a directory of the test.
-func dropIn(t *testing.T, text string) *DropIn {
+// rollback rolls back one transaction.
+func rollback(t *testing.T, p Params, j *Journal, id string) (Result, error) {
 	t.Helper()
-	return &DropIn{Path: filepath.Join(t.TempDir(), "90-tcptune.conf"), Content: []byte(Header + "\n" + text)}
+	results, err := Rollback(t.Context(), p, j, Undo{ID: id})
+	if len(results) == 0 {
+		return Result{}, err
+	}
+	return results[0], err
+}
+
+// layer is one of a drop-in in a directory of the test.
+func layer(t *testing.T, pairs ...string) *Layer {
+	t.Helper()
+	return &Layer{Path: filepath.Join(t.TempDir(), "90-tcptune.conf"), Settings: settings(pairs...)}
+}
+
+func settings(pairs ...string) []Setting {
+	var settings []Setting
+	for i := 0; i < len(pairs); i += 2 {
+		settings = append(settings, Setting{Key: sysctl.Key(pairs[i]), Value: sysctl.Value(pairs[i+1])})
+	}
+	return settings
+}
+
+// sets is what a drop-in sets at boot, or "absent".
+func sets(t *testing.T, file string) string {
+	t.Helper()
+	text := contentOf(t, file)
+	if text == "absent" {
+		return text
+	}
+	lines, faults, err := conf.Parse(strings.NewReader(text), file, "")
+	if err != nil || len(faults) > 0 {
+		t.Errorf("%s: %v, %v", file, faults, err)
+	}
+	var found []string
+	for _, l := range lines {
+		found = append(found, l.String())
+	}
+	return strings.Join(found, "; ")
 }
 
 // contentOf is a file's content, or "absent".
@@ -132,4 +173,29 @@ func writeFile(t *testing.T, file, text string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// crashAfter runs something until a step after which it is cut off: the lock
+// goes, and all else stays as it is.
+func crashAfter(t *testing.T, j *Journal, step string, run func()) {
+	t.Helper()
+	reached := false
+	j.hook = func(s string) {
+		if s == step {
+			reached = true
+			panic("crash")
+		}
+	}
+	func() {
+		defer func() { _ = recover() }()
+		run()
+	}()
+	if j.hook = nil; !reached {
+		t.Errorf("there is no step %q", step)
+	}
+}
+
+// reboot makes the next one of another boot.
+func reboot(j *Journal) {
+	j.here = func() (Identity, error) { return Identity{Boot: "another", Namespace: Namespace{Inode: 1}}, nil }
 }

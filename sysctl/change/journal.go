@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -12,8 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // DefaultDir is where the journal is kept.
@@ -28,8 +25,10 @@ type Journal struct {
 	dir  string
 	held bool // this Journal holds the lock
 
-	here func() (Identity, error)
-	now  func() time.Time
+	disk   disk
+	here   func() (Identity, error)
+	now    func() time.Time
+	uptime func() (time.Duration, error) // sleep included
 	// hook is called after each step that a crash could follow. Tests set it.
 	hook func(step string)
 }
@@ -43,7 +42,7 @@ func OpenJournal(dir string) (*Journal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
-	j := &Journal{dir: dir, here: Here, now: time.Now}
+	j := &Journal{dir: dir, disk: realDisk{}, here: Here, now: time.Now, uptime: uptime}
 	if err := j.check(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -69,17 +68,39 @@ func (j *Journal) check() error {
 	return nil
 }
 
+// absent reports whether there is no journal, so that nothing was ever done. The
+// lock would create it.
+func (j *Journal) absent() bool {
+	_, err := os.Lstat(j.dir)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 func (j *Journal) create() error {
-	switch err := os.Mkdir(j.dir, 0o700); {
+	parent := filepath.Dir(j.dir)
+	if err := trusted(parent); err != nil {
+		return fmt.Errorf("create journal in %s: %w", parent, err)
+	}
+	switch err := j.disk.mkdir(j.dir); {
 	case errors.Is(err, fs.ErrExist):
 	case err != nil:
 		return fmt.Errorf("create journal: %w", err)
 	default:
-		if err := syncDir(filepath.Dir(j.dir)); err != nil {
+		if err := j.disk.sync(parent); err != nil {
 			return fmt.Errorf("create journal: %w", err)
 		}
 	}
 	return j.check()
+}
+
+// sweep removes what a run that was killed had not renamed yet. All that is
+// hidden in the directory is ours, and nobody else has the lock.
+func (j *Journal) sweep() {
+	names, _ := j.disk.names(j.dir)
+	for _, name := range names {
+		if isTemporary(name) {
+			_ = j.disk.remove(filepath.Join(j.dir, name)) // a full or read-only disk may hold it
+		}
+	}
 }
 
 // A Record is what the journal has under one file name.
@@ -108,7 +129,7 @@ func (r Record) MarshalJSON() ([]byte, error) {
 
 // List reads all entries, newest first, the damaged ones included.
 func (j *Journal) List() ([]Record, error) {
-	names, err := os.ReadDir(j.dir)
+	names, err := j.disk.names(j.dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return []Record{}, nil
 	}
@@ -117,12 +138,16 @@ func (j *Journal) List() ([]Record, error) {
 	}
 	records := []Record{}
 	for _, name := range names {
-		id, isEntry := strings.CutSuffix(name.Name(), ".json")
+		id, isEntry := strings.CutSuffix(name, ".json")
 		if !isEntry || strings.HasPrefix(id, ".") {
 			continue
 		}
 		r := Record{File: j.file(id)}
-		if r.Entry, err = readEntry(r.File, id); err != nil {
+		r.Entry, err = j.read(r.File, id)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // pruned just now
+		}
+		if err != nil {
 			r.Entry = Entry{ID: id}
 			r.Damaged = &DamagedError{File: r.File, Err: err}
 		}
@@ -132,47 +157,46 @@ func (j *Journal) List() ([]Record, error) {
 	return records, nil
 }
 
+// Entry reads one entry. Who acts on it holds the lock.
+func (j *Journal) Entry(id string) (Entry, error) {
+	if _, err := parseID(id); err != nil {
+		return Entry{}, fmt.Errorf("%w: %w", ErrNoEntry, err)
+	}
+	e, err := j.read(j.file(id), id)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Entry{}, fmt.Errorf("transaction %q: %w", id, ErrNoEntry)
+	case err != nil:
+		return Entry{}, &DamagedError{File: j.file(id), Err: err}
+	}
+	return e, nil
+}
+
 // Unfinished lists the transactions that a run left in the middle and that are
 // this boot's and namespace's, newest first. Of an earlier boot only those
 // count whose drop-in is still there.
 func (j *Journal) Unfinished() ([]Entry, error) {
-	here, err := j.here()
+	v, err := j.see()
 	if err != nil {
 		return nil, err
 	}
-	records, err := j.List()
+	return v.unfinished(), nil
+}
+
+// Unconfirmed lists the transactions of this boot and namespace that wait to be
+// confirmed, also those whose window is over. There is at most one.
+func (j *Journal) Unconfirmed() ([]Entry, error) {
+	v, err := j.see()
 	if err != nil {
 		return nil, err
 	}
-	return unfinishedIn(records, here), nil
-}
-
-func unfinishedIn(records []Record, here Identity) []Entry {
-	var entries []Entry
-	for _, r := range records {
-		if r.Damaged == nil && r.State.unfinished() && r.undoableIn(here) {
-			entries = append(entries, r.Entry)
-		}
-	}
-	return entries
-}
-
-// undoableIn reports whether something of a transaction may still be in effect
-// that can be undone from here.
-func (e Entry) undoableIn(here Identity) bool {
-	switch {
-	case !e.State.live():
-		return false
-	case e.Boot == here.Boot:
-		return e.Namespace.Same(here.Namespace)
-	}
-	return e.DropIn != nil && e.DropIn.pending()
+	return v.unconfirmed(), nil
 }
 
 func (j *Journal) file(id string) string { return filepath.Join(j.dir, id+".json") }
 
-func readEntry(file, id string) (Entry, error) {
-	text, err := readRegular(file, maxEntry)
+func (j *Journal) read(file, id string) (Entry, error) {
+	text, err := j.disk.read(file, maxEntry)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -183,49 +207,27 @@ func readEntry(file, id string) (Entry, error) {
 	return e, err
 }
 
-// readRegular reads a file that is no link, no device and not too large.
-func readRegular(file string, limit int64) ([]byte, error) {
-	f, err := os.OpenFile(file, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if errors.Is(err, unix.ELOOP) {
-		return nil, errors.New("it is a symbolic link")
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
-	}
-	text, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("it is larger than %d bytes", limit)
-	}
-	return text, err
-}
-
 // begin writes a new entry. When it returns nil the entry is on disk; when it
 // fails there is none.
-func (j *Journal) begin(e *Entry, records []Record) error {
+func (j *Journal) begin(e *Entry, v view) error {
 	e.Schema, e.State = Schema, Begun
 	e.Started = j.now().UTC()
-	e.ID = newID(e.Started, records)
 	if err := j.write(*e); err != nil {
-		_ = os.Remove(j.file(e.ID)) // it may be in place, though not for certain
+		_ = j.disk.remove(j.file(e.ID)) // it may be in place, though not for certain
 		return fmt.Errorf("begin journal entry: %w", err)
 	}
+	v.prune()
 	return nil
 }
 
 // save writes a new state of an entry.
 func (j *Journal) save(e *Entry, state State) error {
-	e.State = state
+	e.Schema, e.State = Schema, state
 	switch now := j.now().UTC(); state {
-	case Applied:
-		e.Applied = now
+	case Applied, Unconfirmed:
+		if e.Applied.IsZero() {
+			e.Applied = now
+		}
 	case Undone, RolledBack, UndoFailed:
 		e.Ended = now
 	}
@@ -240,7 +242,7 @@ func (j *Journal) write(e Entry) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(j.file(e.ID), text, 0o600, j.did)
+	return j.replace(j.file(e.ID), e.ID, text, 0o600)
 }
 
 func (j *Journal) did(step string) {
@@ -250,9 +252,9 @@ func (j *Journal) did(step string) {
 }
 
 // newID makes an ID that sorts after all others, also when the clock went back.
-func newID(now time.Time, records []Record) string {
-	t := now.Truncate(time.Millisecond)
-	for _, r := range records {
+func (v view) newID() string {
+	t := v.j.now().UTC().Truncate(time.Millisecond)
+	for _, r := range v.records {
 		if newest, err := parseID(r.ID); err == nil && !t.After(newest) {
 			t = newest.Add(time.Millisecond)
 		}

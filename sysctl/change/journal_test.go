@@ -114,7 +114,7 @@ func TestSecondHolderOfTheLockIsRefused(t *testing.T) {
 	if _, err := Apply(t.Context(), p, other, Request{Changes: three()}); !errors.Is(err, ErrLocked) || len(p.log) != 0 {
 		t.Errorf("apply: %v", err)
 	}
-	if _, err := Rollback(t.Context(), p, other, ""); !errors.Is(err, ErrLocked) {
+	if _, err := rollback(t, p, other, ""); !errors.Is(err, ErrLocked) {
 		t.Errorf("roll back: %v", err)
 	}
 	if list := entries(t, other); len(list) != 0 {
@@ -144,14 +144,21 @@ func TestDamagedEntryIsNeitherIgnoredNorTouched(t *testing.T) {
 		"empty":         {func([]byte) []byte { return nil }, "empty"},
 		"zeroes":        {func(b []byte) []byte { return make([]byte, len(b)) }, "invalid character"},
 		"two entries":   {func(b []byte) []byte { return append(b, b...) }, "after top-level value"},
-		"newer":         {replace(`"schema": 1`, `"schema": 2`), "newer tcptune"},
-		"newer, alien":  {func([]byte) []byte { return []byte(`{"schema":2,"id":7}`) }, "newer tcptune"},
-		"older":         {replace(`"schema": 1`, `"schema": 0`), "schema 0"},
-		"unknown field": {replace(`"schema": 1`, `"schema": 1, "confirm": true`), "unknown field"},
+		"newer":         {replace(`"schema": 2`, `"schema": 3`), "newer tcptune"},
+		"newer, alien":  {func([]byte) []byte { return []byte(`{"schema":3,"id":7}`) }, "newer tcptune"},
+		"older":         {replace(`"schema": 2`, `"schema": 0`), "schema 0"},
+		"unknown field": {replace(`"schema": 2`, `"schema": 2, "confirm": true`), "unknown field"},
 		"unknown state": {replace(`"applied"`, `"happy"`), "happy"},
 		"another's id":  {replace(`"id": "2`, `"id": "1`), "it says"},
 		"bad id":        {replace(`"id": "2`, `"id": "x`), "not the name"},
-		"bad parameter": {replace(string(fin), "../../etc"), "misspelt"},
+		"bad parameter": {replace(string(fin), "../../etc"), "catalogue"},
+		"foreign one":   {replace(string(fin), "kernel.core_pattern"), "catalogue"},
+		"two lines":     {replace(`"to": "30"`, `"to": "30\nx"`), "more than one line"},
+		"no window":     {replace(`"applied"`, `"unconfirmed"`), "for how long"},
+		"foreign file":  {replace(`"changes"`, `"layer": {"path": "/etc/sysctl.d/../cron.d/x.conf"}, "changes"`), "absolute path"},
+		"foreign line":  {replace(`"changes"`, `"layer": {"path": "/etc/x.conf", "settings": [{"key": "kernel.core_pattern", "value": "|x"}]}, "changes"`), "catalogue"},
+		"file and line": {replace(`"changes"`, `"layer": {"path": "/etc/x.conf", "settings": [{"key": "net.ipv4.tcp_fin_timeout", "value": "1\nkernel.core_pattern = |x"}]}, "changes"`), "more than one line"},
+		"schema-1 file": {replace(`"changes"`, `"drop_in": {"path": "/etc/passwd", "after": "`+hash(nil)+`"}, "changes"`), "absolute path"},
 		"same twice":    {replace(string(fin), string(keep)), "twice"},
 		"no boot":       {replace(`"boot"`, `"boots"`), "unknown field"},
 		"huge":          {func(b []byte) []byte { return append(b, make([]byte, maxEntry)...) }, "larger"},
@@ -183,7 +190,7 @@ func TestDamagedEntryIsNeitherIgnoredNorTouched(t *testing.T) {
 			t.Errorf("%s: apply: %v", name, err)
 		}
 		for _, id := range []string{"", applied.ID} {
-			if _, err := Rollback(t.Context(), p, j, id); !errors.As(err, &damaged) {
+			if _, err := rollback(t, p, j, id); !errors.As(err, &damaged) {
 				t.Errorf("%s: roll back %q: %v", name, id, err)
 			}
 		}
@@ -220,7 +227,7 @@ func TestRollbackStepsOverNothingNewerThatIsDamaged(t *testing.T) {
 	}
 	writeFile(t, j.file(second.ID), "")
 	damaged := (*DamagedError)(nil)
-	if _, err := Rollback(t.Context(), p, j, ""); !errors.As(err, &damaged) || damaged.File != j.file(second.ID) {
+	if _, err := rollback(t, p, j, ""); !errors.As(err, &damaged) || damaged.File != j.file(second.ID) {
 		t.Errorf("error %v", err)
 	}
 	mustRollback(t, p, j, first.ID) // by name it goes: an emergency may have come from the disk

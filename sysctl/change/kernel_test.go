@@ -153,7 +153,7 @@ func TestKernelTakesEveryStepOfThePorts(t *testing.T) {
 				if _, err := Apply(t.Context(), p, j, Request{Changes: set}); err != nil {
 					t.Fatalf("from %v to %v: %v", old, new, err)
 				}
-				if _, err := Rollback(t.Context(), p, j, ""); err != nil {
+				if _, err := rollback(t, p, j, ""); err != nil {
 					t.Fatalf("back from %v to %v: %v", new, old, err)
 				}
 				if diff := cmp.Diff(before, read(t, p, ports, start)); diff != "" {

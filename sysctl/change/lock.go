@@ -15,8 +15,8 @@ import (
 // journal's directory, which is created if missing. If somebody else holds the
 // lock the answer is ErrLocked, at once.
 //
-// Apply and Rollback lock for themselves. Who calls them while holding the lock
-// of the same Journal keeps it in between.
+// Whatever changes something locks for itself. Who calls it while holding the
+// lock of the same Journal keeps it in between.
 func (j *Journal) Lock() (unlock func(), err error) {
 	if j.held {
 		return nil, ErrLocked
@@ -35,6 +35,7 @@ func (j *Journal) Lock() (unlock func(), err error) {
 		return nil, ErrLocked
 	}
 	j.held = true
+	j.sweep()
 	return sync.OnceFunc(func() {
 		j.held = false
 		_ = lock.Unlock() // closing the file releases it in any case

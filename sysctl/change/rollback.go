@@ -4,132 +4,156 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 
 	"github.com/tcptune/tcptune/sysctl"
 )
 
-// Rollback undoes a transaction. An empty id means the unfinished one if there
-// is one, else the newest that can be undone here.
+// Undo is what Rollback is asked to undo, and how.
+type Undo struct {
+	// ID names one transaction; "" stands for the unfinished one if there is one,
+	// else for the newest that can be undone here.
+	ID string
+	// To names a transaction that stays: all newer ones go, the newest first.
+	To string
+	// Force puts back also what somebody else has changed since, a drop-in
+	// included. What a newer transaction holds it leaves.
+	Force bool
+	// DryRun writes nothing, and tells what would be done.
+	DryRun bool
+}
+
+// Rollback undoes transactions, and gives a Result for each.
 //
 // It puts back what still is as the transaction made it; the Result lists what
 // was put back and what was left, and why. What cannot be put back makes an
 // [*UndoFailedError], and Rollback may be tried again. An error of any other
 // kind with a Result that has an ID means that all was put back but could not
-// be recorded.
+// be recorded. Either ends a Rollback of several.
 //
-// The context counts only before the first write: to stop half-way would help
-// nobody.
-func Rollback(ctx context.Context, p Params, j *Journal, id string) (Result, error) {
-	// The lock would create the journal: where there is none, nothing was done.
-	if _, err := os.Lstat(j.dir); errors.Is(err, fs.ErrNotExist) {
-		_, err := choose(nil, id, Identity{})
-		return Result{}, err
+// The context counts only before the first write of each transaction: to stop
+// half-way would help nobody.
+func Rollback(ctx context.Context, p Params, j *Journal, u Undo) ([]Result, error) {
+	if u.ID != "" && u.To != "" {
+		return nil, errors.New("roll back: one transaction, or all after one; not both")
 	}
-	unlock, err := j.lockUnlessHeld()
+	if j.absent() {
+		_, err := view{j: j}.choose(u)
+		return nil, err
+	}
+	if u.DryRun {
+		p = rehearsal{p, make(map[sysctl.Key]sysctl.Value)}
+	} else {
+		unlock, err := j.lockUnlessHeld()
+		if err != nil {
+			return nil, err
+		}
+		defer unlock()
+	}
+	v, err := j.see()
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	defer unlock()
-
-	here, err := j.here()
+	entries, err := v.choose(u)
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	records, err := j.List()
-	if err != nil {
-		return Result{}, err
-	}
-	entry, err := choose(records, id, here)
-	if err != nil {
-		return Result{}, err
-	}
-	if ctx.Err() != nil {
-		return Result{}, fmt.Errorf("interrupted before anything was done: %w", context.Cause(ctx))
-	}
-
-	// An entry that was only begun is unfinished as it is. Where this cannot be
-	// recorded the values still come back: a full disk is no reason to keep them.
-	if entry.State != Begun {
-		_ = j.save(&entry, RollingBack)
-	}
-	u := undoing{p: p, did: j.did, held: heldByNewer(records, entry), rebooted: entry.Boot != here.Boot}
-	if entry.DropIn != nil {
-		u.file(entry.DropIn)
-	}
-	for i := len(entry.Changes) - 1; i >= 0 && !u.rebooted; i-- {
-		u.change(entry.Changes[i], false)
-	}
-	return u.settle(j, &entry, RolledBack, nil)
+	return each(ctx, entries, func(e Entry) (Result, error) { return v.undo(p, e, u) })
 }
 
-// choose finds the entry to roll back.
-func choose(records []Record, id string, here Identity) (Entry, error) {
-	if id == "" {
-		return chooseNewest(records, here)
+// each deals with transactions one after the other, up to the first error.
+func each(ctx context.Context, entries []Entry, do func(Entry) (Result, error)) ([]Result, error) {
+	var results []Result
+	for _, e := range entries {
+		if ctx.Err() != nil {
+			return results, fmt.Errorf("interrupted before transaction %s was touched: %w", e.ID, context.Cause(ctx))
+		}
+		result, err := do(e)
+		if results = append(results, result); err != nil {
+			return results, err
+		}
 	}
-	for _, r := range records {
+	return results, nil
+}
+
+// undo undoes one transaction.
+func (v view) undo(p Params, e Entry, how Undo) (Result, error) {
+	done := RolledBack
+	if e.State == Begun {
+		done = Undone
+	} else if !how.DryRun {
+		// Where this cannot be recorded the values still come back: a full disk is
+		// no reason to keep them.
+		_ = v.j.save(&e, RollingBack)
+	}
+	u := undoing{view: v, p: p, entry: &e, rebooted: e.Boot != v.here.Boot, force: how.Force, dry: how.DryRun}
+	u.all()
+	return u.settle(done, nil)
+}
+
+// choose finds the entries to roll back.
+func (v view) choose(u Undo) ([]Entry, error) {
+	if u.To != "" {
+		return v.chooseAfter(u.To)
+	}
+	if u.ID == "" {
+		return v.chooseNewest()
+	}
+	e, err := v.named(u.ID)
+	switch {
+	case err != nil:
+		return nil, err
+	case !e.State.live():
+		return nil, fmt.Errorf("roll back %s: %w: it is %s already", u.ID, ErrNothingToUndo, e.State)
+	case e.Boot == v.here.Boot && !e.Namespace.Same(v.here.Namespace):
+		return nil, &NamespaceError{ID: u.ID, Made: e.Namespace, Here: v.here.Namespace}
+	case e.EndedByReboot(v.here):
+		return nil, fmt.Errorf("roll back %s: %w: its values were gone with the reboot", u.ID, ErrNothingToUndo)
+	}
+	return []Entry{e}, nil
+}
+
+func (v view) named(id string) (Entry, error) {
+	for _, r := range v.records {
 		switch {
 		case r.ID != id:
-			continue
 		case r.Damaged != nil:
 			return Entry{}, r.Damaged
-		case !r.State.live():
-			return Entry{}, fmt.Errorf("roll back %s: %w: it is %s already", id, ErrNothingToUndo, r.State)
-		case r.Boot == here.Boot && !r.Namespace.Same(here.Namespace):
-			return Entry{}, &NamespaceError{ID: id, Made: r.Namespace, Here: here.Namespace}
-		case r.Boot != here.Boot && r.DropIn == nil:
-			return Entry{}, fmt.Errorf("roll back %s: %w: its values were gone with the reboot", id, ErrNothingToUndo)
+		default:
+			return r.Entry, nil
 		}
-		return r.Entry, nil
 	}
-	return Entry{}, fmt.Errorf("roll back %s: %w", id, ErrNoEntry)
+	return Entry{}, fmt.Errorf("transaction %q: %w", id, ErrNoEntry)
 }
 
 // chooseNewest does not step over a damaged entry: that one may be the newest
 // that can be undone.
-func chooseNewest(records []Record, here Identity) (Entry, error) {
-	if unfinished := unfinishedIn(records, here); len(unfinished) > 0 {
-		return unfinished[0], nil
+func (v view) chooseNewest() ([]Entry, error) {
+	if unfinished := v.unfinished(); len(unfinished) > 0 {
+		return unfinished[:1], nil
 	}
-	for _, r := range records {
+	for _, r := range v.records {
 		switch {
 		case r.Damaged != nil:
-			return Entry{}, r.Damaged
-		case r.undoableIn(here):
-			return r.Entry, nil
+			return nil, r.Damaged
+		case v.undoable(r.Entry):
+			return []Entry{r.Entry}, nil
 		}
 	}
-	return Entry{}, fmt.Errorf("roll back: %w", ErrNothingToUndo)
+	return nil, fmt.Errorf("roll back: %w", ErrNothingToUndo)
 }
 
-// held names, for what newer transactions changed, the newest of them.
-type held struct {
-	keys  map[sysctl.Key]string
-	files map[string]string
-}
-
-func heldByNewer(records []Record, e Entry) held {
-	h := held{make(map[sysctl.Key]string), make(map[string]string)}
-	for _, r := range records { // newest first
-		if r.ID <= e.ID {
-			break
-		}
-		if r.Damaged != nil || !r.State.live() {
-			continue
-		}
-		if f := r.DropIn; f != nil && h.files[f.Path] == "" {
-			h.files[f.Path] = r.ID
-		}
-		if r.Boot != e.Boot || !r.Namespace.Same(e.Namespace) {
-			continue
-		}
-		for _, c := range r.Changes {
-			if h.keys[c.Key] == "" {
-				h.keys[c.Key] = r.ID
-			}
+func (v view) chooseAfter(id string) ([]Entry, error) {
+	if _, err := v.named(id); err != nil {
+		return nil, err
+	}
+	for _, r := range v.records {
+		if r.ID > id && r.Damaged != nil {
+			return nil, r.Damaged
 		}
 	}
-	return h
+	entries := v.entries(func(e Entry) bool { return e.ID > id && v.undoable(e) })
+	if len(entries) == 0 {
+		return nil, fmt.Errorf("roll back to %s: %w: nothing newer is in effect here", id, ErrNothingToUndo)
+	}
+	return entries, nil
 }

@@ -2,7 +2,7 @@ package change
 
 import (
 	"errors"
-	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -26,7 +26,7 @@ func TestRollbackPutsBackToTheLetterAndInReverse(t *testing.T) {
 	if e := entries(t, j)[0]; len(result.Restored) != 3 || result.State != RolledBack || e.State != RolledBack || e.Ended.Before(e.Applied) {
 		t.Errorf("result %+v, entry %+v", result, e)
 	}
-	if _, err := Rollback(t.Context(), p, j, result.ID); !errors.Is(err, ErrNothingToUndo) {
+	if _, err := rollback(t, p, j, result.ID); !errors.Is(err, ErrNothingToUndo) {
 		t.Errorf("a second time: %v", err)
 	}
 }
@@ -54,45 +54,6 @@ func TestRollbackLeavesWhatIsNotOursAnyMore(t *testing.T) {
 	}
 }
 
-func TestRollbackOfAnOlderTransactionLeavesTheNewerOnesValues(t *testing.T) {
-	p, j := newFake(), openTestJournal(t)
-	d := dropIn(t, "old\n")
-	older := mustApply(t, p, j, Request{Changes: three(), DropIn: d})
-	p.values[fin] = "45"
-	// The newer transaction gives it the very value that the older one had.
-	d.Content = []byte(Header + "\nnew\n")
-	newer := mustApply(t, p, j, Request{Changes: Set{{Key: fin, From: "45", To: "30"}}, DropIn: d})
-
-	result := mustRollback(t, p, j, older.ID)
-	if p.values[fin] != "30" || p.values[keep] != "7200" || p.values[retries] != "15" {
-		t.Errorf("values %v", p.values)
-	}
-	if len(result.Left) != 1 || result.Left[0].Why != "set by the newer transaction "+newer.ID || result.DropIn.Outcome != FileLeft {
-		t.Errorf("result %+v, drop-in %+v", result, result.DropIn)
-	}
-	mustRollback(t, p, j, "")
-	if p.values[fin] != "45" || contentOf(t, d.Path) != Header+"\nold\n" {
-		t.Errorf("after both: values %v, drop-in %q", p.values, contentOf(t, d.Path))
-	}
-}
-
-func TestRollbackLeavesADropInThatANewerTransactionNeeds(t *testing.T) {
-	p, j, d := newFake(), openTestJournal(t), dropIn(t, "same\n")
-	older := mustApply(t, p, j, Request{Changes: three(), DropIn: d})
-	before, _ := os.Lstat(d.Path)
-	p.values[fin] = "45"
-	newer := mustApply(t, p, j, Request{Changes: Set{{Key: fin, From: "45", To: "30"}}, DropIn: d})
-	if after, err := os.Lstat(d.Path); err != nil || !os.SameFile(before, after) || newer.DropIn.Outcome != FileSame {
-		t.Errorf("the same content was written again: %+v, %v", newer.DropIn, err)
-	}
-	if result := mustRollback(t, p, j, older.ID); result.DropIn.Outcome != FileLeft || contentOf(t, d.Path) == "absent" {
-		t.Errorf("drop-in %+v", result.DropIn)
-	}
-	if result := mustRollback(t, p, j, newer.ID); result.DropIn.Outcome != FileSame || contentOf(t, d.Path) == "absent" {
-		t.Errorf("drop-in %+v; the newer transaction did not bring it", result.DropIn)
-	}
-}
-
 func TestRollbackCanBeTriedAgain(t *testing.T) {
 	p, j := newFake(), openTestJournal(t)
 	stuck := errors.New("stuck")
@@ -103,7 +64,7 @@ func TestRollbackCanBeTriedAgain(t *testing.T) {
 		}
 		return nil
 	}
-	result, err := Rollback(t.Context(), p, j, "")
+	result, err := rollback(t, p, j, "")
 	failed := (*UndoFailedError)(nil)
 	if !errors.As(err, &failed) || !errors.Is(err, stuck) || failed.Cause != nil || len(result.Restored) != 2 || result.State != UndoFailed {
 		t.Fatalf("error %v, result %+v", err, result)
@@ -131,12 +92,12 @@ func TestRollbackRefusesAnotherNamespacesValues(t *testing.T) {
 			here.Namespace = elsewhere
 			return here, err
 		}
-		_, err := Rollback(t.Context(), p, j, applied.ID)
+		_, err := rollback(t, p, j, applied.ID)
 		namespace := (*NamespaceError)(nil)
 		if !errors.As(err, &namespace) || namespace.Made != there || namespace.Here != elsewhere {
 			t.Errorf("%s: error %v", name, err)
 		}
-		if _, err := Rollback(t.Context(), p, j, ""); !errors.Is(err, ErrNothingToUndo) {
+		if _, err := rollback(t, p, j, ""); !errors.Is(err, ErrNothingToUndo) {
 			t.Errorf("%s: without an id: %v", name, err)
 		}
 	}
@@ -148,62 +109,48 @@ func TestRollbackRefusesAnotherNamespacesValues(t *testing.T) {
 }
 
 func TestRollbackAfterARebootUndoesOnlyTheDropIn(t *testing.T) {
-	for name, before := range map[string]string{"there was none": "absent", "there was one": Header + "\nold\n"} {
-		p, j, d := newFake(), openTestJournal(t), dropIn(t, "new\n")
-		if before != "absent" {
-			writeFile(t, d.Path, before)
-		}
-		atRunTime := mustApply(t, p, j, Request{Changes: Set{{Key: retries, From: "15", To: "8"}}})
-		mustApply(t, p, j, Request{Changes: three(), DropIn: d})
-		j.here = func() (Identity, error) { return Identity{Boot: "another", Namespace: Namespace{Inode: 1}}, nil }
-		p.log = nil
-
-		result := mustRollback(t, p, j, "")
-		if !result.Rebooted || contentOf(t, d.Path) != before || len(p.log) != 0 {
-			t.Errorf("%s: result %+v, drop-in %q, writes %q", name, result, contentOf(t, d.Path), p.log)
-		}
-		for _, id := range []string{"", atRunTime.ID} {
-			if _, err := Rollback(t.Context(), p, j, id); !errors.Is(err, ErrNothingToUndo) {
-				t.Errorf("%s: rollback of %q: %v", name, id, err)
-			}
+	p, j, d := newFake(), openTestJournal(t), layer(t, string(fin), "30")
+	atRunTime := mustApply(t, p, j, Request{Changes: Set{{Key: retries, From: "15", To: "8"}}})
+	mustApply(t, p, j, Request{Changes: three()[:2], Persist: d})
+	reboot(j)
+	p.log = nil
+	result := mustRollback(t, p, j, "")
+	if !result.Rebooted || contentOf(t, d.Path) != "absent" || len(p.log) != 0 {
+		t.Errorf("result %+v, drop-in %q, writes %q", result, contentOf(t, d.Path), p.log)
+	}
+	for _, id := range []string{"", atRunTime.ID} {
+		if _, err := rollback(t, p, j, id); !errors.Is(err, ErrNothingToUndo) {
+			t.Errorf("rollback of %q: %v", id, err)
 		}
 	}
 }
 
 func TestOfAnEarlierBootOnlyADropInLeftBehindIsUnfinished(t *testing.T) {
-	const after = Header + "\nnew\n"
 	for name, c := range map[string]struct {
-		before     string
 		lastStep   string // %s is the drop-in
+		before     bool   // an older transaction set the same
 		unfinished bool
 	}{
-		"died after the drop-in":          {"", "replace %s", true},
-		"died before the drop-in":         {"", "prepare %s", false},
-		"died among the values":           {"", "set " + string(keep), false},
-		"the drop-in was there all along": {after, "set " + string(retries), false},
+		"died after the drop-in":          {"replace %s", false, true},
+		"died before the drop-in":         {"prepare %s", false, false},
+		"died among the values":           {"set " + string(keep), false, false},
+		"the drop-in was there all along": {"set " + string(retries), true, false},
 	} {
-		p, j, d := newFake(), openTestJournal(t), dropIn(t, "new\n")
-		if c.before != "" {
-			writeFile(t, d.Path, c.before)
+		p, j, d := newFake(), openTestJournal(t), layer(t, string(fin), "30")
+		if c.before {
+			mustApply(t, p, j, Request{Persist: d})
 		}
-		j.hook = func(step string) {
-			if step == strings.Replace(c.lastStep, "%s", d.Path, 1) {
-				panic("crash")
-			}
-		}
-		func() {
-			defer func() { _ = recover() }()
-			_, _ = Apply(t.Context(), p, j, Request{Changes: three(), DropIn: d})
-		}()
-		j.hook = nil
-		j.here = func() (Identity, error) { return Identity{Boot: "another", Namespace: Namespace{Inode: 1}}, nil }
+		crashAfter(t, j, strings.Replace(c.lastStep, "%s", d.Path, 1), func() {
+			_, _ = Apply(t.Context(), p, j, Request{Changes: three(), Persist: d})
+		})
+		reboot(j)
 		p.values = newFake().values
 
 		_, err := Apply(t.Context(), p, j, Request{Changes: three()})
 		if unfinished := (*UnfinishedError)(nil); errors.As(err, &unfinished) != c.unfinished {
 			t.Errorf("%s: error %v", name, err)
 		}
-		if !c.unfinished {
+		if assertNoLitter(t, filepath.Dir(d.Path)); !c.unfinished {
 			continue
 		}
 		if result := mustRollback(t, p, j, ""); result.DropIn.Outcome != FileRemoved || contentOf(t, d.Path) != "absent" {
@@ -215,11 +162,11 @@ func TestOfAnEarlierBootOnlyADropInLeftBehindIsUnfinished(t *testing.T) {
 
 func TestRollbackOfWhatIsNotThere(t *testing.T) {
 	p, j := newFake(), openTestJournal(t)
-	if _, err := Rollback(t.Context(), p, j, ""); !errors.Is(err, ErrNothingToUndo) {
+	if _, err := rollback(t, p, j, ""); !errors.Is(err, ErrNothingToUndo) {
 		t.Errorf("empty journal: %v", err)
 	}
 	for _, id := range []string{"20200101T000000.000Z", "../../etc/passwd"} {
-		if _, err := Rollback(t.Context(), p, j, id); !errors.Is(err, ErrNoEntry) {
+		if _, err := rollback(t, p, j, id); !errors.Is(err, ErrNoEntry) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
