@@ -19,8 +19,9 @@ import (
 // the drop-in's path a [*NotOursError], one of ours that somebody edited an
 // [*EditedError], another run [ErrLocked]; in all these cases nothing was
 // written. A failure on the way is an [*UndoneError] or an [*UndoFailedError]
-// around its cause. A context that is cancelled counts as a failure up to the
-// last write.
+// around its cause. An error of any other kind with a Result that has an ID means
+// that all was written, and that this could not be recorded for good. A context
+// that is cancelled counts as a failure up to the last write.
 func Apply(ctx context.Context, p Params, j *Journal, r Request) (Result, error) {
 	if err := r.check(); err != nil {
 		return Result{}, err
@@ -72,7 +73,7 @@ func Apply(ctx context.Context, p Params, j *Journal, r Request) (Result, error)
 		return Result{}, err
 	}
 
-	w := writing{view: v, p: p, entry: &entry, file: file}
+	w := writing{view: v, p: p, entry: &entry, from: Begun, file: file}
 	if err := w.all(ctx, r); err != nil {
 		return w.goBack(err)
 	}
@@ -93,13 +94,7 @@ func (v view) refuse() error {
 		}
 		return &UnconfirmedError{open[0], remaining}
 	}
-	var damaged []error
-	for _, r := range v.records {
-		if r.Damaged != nil {
-			damaged = append(damaged, r.Damaged)
-		}
-	}
-	return errors.Join(damaged...)
+	return v.damaged()
 }
 
 // look reads every parameter again and splits the set into what is to be
@@ -141,6 +136,7 @@ type writing struct {
 	view
 	p     Params
 	entry *Entry
+	from  State   // what the journal said before
 	file  *dropIn // nil if the transaction has none
 
 	begun  Set        // the changes whose write was begun
@@ -206,6 +202,10 @@ func (w *writing) dropIn(ctx context.Context) error {
 
 // goBack undoes what was written, whatever the context says by now.
 func (w *writing) goBack(cause error) (Result, error) {
+	if err := w.takeBack(); err != nil {
+		return Result{Schema: ResultSchema, ID: w.entry.ID, State: w.entry.State, Written: w.entry.Changes, Window: w.entry.Window},
+			fmt.Errorf("transaction %s is %s, and may not be any more after a power loss: %w", w.entry.ID, w.entry.State, cause)
+	}
 	u := undoing{view: w.view, p: w.p, entry: w.entry, rebooted: w.entry.Boot != w.here.Boot}
 	if w.filed {
 		u.file()
@@ -219,4 +219,21 @@ func (w *writing) goBack(cause error) (Result, error) {
 	// If it cannot be recorded the entry stays begun, and Recover finds every
 	// value old.
 	return result, &UndoneError{Cause: errors.Join(cause, err), Result: result}
+}
+
+// takeBack has the journal say again that the transaction is under way, if it may
+// say by now that it is done: that may have been renamed, though it could not be
+// made durable. A journal that would go on to say so while the values go back is worse than one
+// that may forget.
+func (w *writing) takeBack() error {
+	if w.entry.State == w.from {
+		return nil // it did not come so far
+	}
+	done := *w.entry
+	err := w.j.save(w.entry, w.from)
+	if on, errRead := w.j.Entry(done.ID); err != nil && (errRead != nil || on.State != w.from) {
+		*w.entry = done
+		return err
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package change
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -116,7 +117,7 @@ func (v view) open(id string) (Entry, error) {
 		if open := v.unconfirmed(); len(open) > 0 {
 			return open[0], nil
 		}
-		return Entry{}, ErrNoWindow
+		return Entry{}, cmp.Or(v.damaged(), ErrNoWindow)
 	}
 	e, err := v.named(id)
 	switch {

@@ -18,7 +18,8 @@ import (
 type disk interface {
 	mkdir(dir string) error
 	names(dir string) ([]string, error)
-	// read reads a file that is no link, no device and not larger than limit.
+	// read reads a file that is no link, no device and not larger than limit; else
+	// the error is notAFile.
 	read(path string, limit int64) ([]byte, error)
 	// create makes a file that is not there yet.
 	create(path string, mode fs.FileMode) (newFile, error)
@@ -27,6 +28,11 @@ type disk interface {
 	// sync makes the names in a directory durable.
 	sync(dir string) error
 }
+
+// notAFile is why something at a path is not what could have been written there.
+type notAFile string
+
+func (e notAFile) Error() string { return string(e) }
 
 // A newFile is one that is being written.
 type newFile interface {
@@ -128,7 +134,7 @@ func (realDisk) names(dir string) ([]string, error) {
 func (realDisk) read(path string, limit int64) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
 	if errors.Is(err, unix.ELOOP) {
-		return nil, errors.New("it is a symbolic link")
+		return nil, notAFile("it is a symbolic link")
 	}
 	if err != nil {
 		return nil, err
@@ -139,11 +145,11 @@ func (realDisk) read(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
+		return nil, notAFile("it is not a regular file")
 	}
 	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err == nil && int64(len(text)) > limit {
-		err = fmt.Errorf("it is larger than %d bytes", limit)
+		err = notAFile(fmt.Sprintf("it is larger than %d bytes", limit))
 	}
 	return text, err
 }

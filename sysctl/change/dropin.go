@@ -141,6 +141,9 @@ func (v view) dropIn(e *Entry, force bool) (*dropIn, error) {
 	if f.now, err = readDropIn(v.j.disk, f.path); err != nil {
 		return nil, err
 	}
+	if err := v.damaged(); err != nil { // which may hold a layer
+		return nil, err
+	}
 	settled := v.layers(f.path, e.ID)
 	before := render(v.j.dir, settled)
 	f.want = render(v.j.dir, oldestFirst(append(settled, *e)))
@@ -203,7 +206,10 @@ func (j *Journal) put(f *dropIn, id string) error {
 	case !bytes.Equal(now, f.now):
 		return fmt.Errorf("write drop-in %s: it was changed by somebody else just now", f.path)
 	case f.same():
-		return nil
+		// It may be as a run made it that was cut off before it was durable.
+		if err = j.disk.sync(filepath.Dir(f.path)); errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
 	case f.want == nil:
 		err = j.remove(f.path)
 	default:
@@ -229,14 +235,13 @@ func (f *dropIn) outcome(written FileOutcome) *FileResult {
 // readDropIn reads a drop-in of ours. It is nil if there is no file.
 func readDropIn(d disk, path string) ([]byte, error) {
 	content, err := d.read(path, maxDropIn)
-	var pathErr *fs.PathError
-	switch {
+	switch why := notAFile(""); {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
-	case errors.As(err, &pathErr):
-		return nil, fmt.Errorf("read drop-in: %w", err)
+	case errors.As(err, &why):
+		return nil, &NotOursError{Path: path, Why: string(why)}
 	case err != nil:
-		return nil, &NotOursError{Path: path, Why: err.Error()}
+		return nil, fmt.Errorf("read drop-in: %w", err)
 	}
 	if first, _, _ := bytes.Cut(content, []byte("\n")); string(first) != Header {
 		return nil, &NotOursError{Path: path, Why: "its first line does not say that tcptune wrote it"}

@@ -80,11 +80,11 @@ func (j *Journal) create() error {
 	if err := trusted(parent); err != nil {
 		return fmt.Errorf("create journal in %s: %w", parent, err)
 	}
-	switch err := j.disk.mkdir(j.dir); {
-	case errors.Is(err, fs.ErrExist):
-	case err != nil:
+	if err := j.disk.mkdir(j.dir); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("create journal: %w", err)
-	default:
+	}
+	// Whoever made it may have been killed before its name was durable.
+	if _, err := os.Lstat(j.lockFile()); errors.Is(err, fs.ErrNotExist) {
 		if err := j.disk.sync(parent); err != nil {
 			return fmt.Errorf("create journal: %w", err)
 		}

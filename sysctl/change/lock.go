@@ -26,7 +26,7 @@ func (j *Journal) Lock() (unlock func(), err error) {
 	}
 	// gofrs/flock, since over NFS an exclusive lock needs a file open for
 	// writing, which on a read-only file system cannot be had.
-	lock := flock.New(filepath.Join(j.dir, "lock"), flock.SetFlag(os.O_CREATE|os.O_RDONLY|unix.O_NOFOLLOW))
+	lock := flock.New(j.lockFile(), flock.SetFlag(os.O_CREATE|os.O_RDONLY|unix.O_NOFOLLOW))
 	locked, err := lock.TryLock()
 	if err != nil {
 		return nil, fmt.Errorf("lock journal: %w", err)
@@ -41,6 +41,8 @@ func (j *Journal) Lock() (unlock func(), err error) {
 		_ = lock.Unlock() // closing the file releases it in any case
 	}), nil
 }
+
+func (j *Journal) lockFile() string { return filepath.Join(j.dir, "lock") }
 
 // lockUnlessHeld locks for the length of one operation.
 func (j *Journal) lockUnlessHeld() (unlock func(), err error) {

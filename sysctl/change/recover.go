@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -15,7 +16,8 @@ const (
 )
 
 // Recover deals with every transaction that a run left in the middle, newest
-// first, and gives a Result for each; [ErrNothingToUndo] if there is none.
+// first, and gives a Result for each; [ErrNothingToUndo] if there is none, or a
+// [*DamagedError] where one that cannot be read may be it.
 //
 // Back undoes it as [Rollback] does. Forward writes what is missing, be it the
 // new values or, where a rollback was cut off, the old ones; it counts as the
@@ -42,7 +44,10 @@ func Recover(ctx context.Context, p Params, j *Journal, way Direction) ([]Result
 	}
 	unfinished := v.unfinished()
 	if len(unfinished) == 0 {
-		return nil, fmt.Errorf("recover: %w", ErrNothingToUndo)
+		return nil, fmt.Errorf("recover: %w", cmp.Or(v.damaged(), ErrNothingToUndo))
+	}
+	if err := v.damaged(); err != nil && way == Forward {
+		return nil, fmt.Errorf("recover: %w", err) // as Apply would refuse
 	}
 	return each(ctx, unfinished, func(e Entry) (Result, error) {
 		if way == Forward && e.State != RollingBack {
@@ -54,7 +59,7 @@ func Recover(ctx context.Context, p Params, j *Journal, way Direction) ([]Result
 
 // finish goes on where a transaction was cut off.
 func (v view) finish(ctx context.Context, p Params, e Entry) (Result, error) {
-	w := writing{view: v, p: p, entry: &e, filed: e.Layer != nil}
+	w := writing{view: v, p: p, entry: &e, from: e.State, filed: e.Layer != nil}
 	if e.Boot == v.here.Boot {
 		w.begun = slices.Clone(e.Changes)
 	}
@@ -78,7 +83,8 @@ func (w *writing) rest(ctx context.Context) (written, met Set, err error) {
 			return nil, nil, err
 		}
 		written = written.inOrder()
-		w.begun = slices.Clone(met) // by the run that was cut off, or it comes to the same
+		// By the run that was cut off, or it comes to the same.
+		w.begun = slices.DeleteFunc(slices.Clone(e.Changes), func(c Change) bool { _, open := written.find(c.Key); return open })
 		if err := w.values(ctx, written); err != nil {
 			return nil, nil, err
 		}

@@ -2,6 +2,7 @@ package change
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 
@@ -160,6 +161,9 @@ func (u *undoing) layer(l *Layer) (*FileResult, error) {
 	now, err := readDropIn(u.j.disk, l.Path)
 	if err != nil {
 		return nil, err
+	}
+	if err := u.damaged(); err != nil { // which may hold a layer
+		return nil, fmt.Errorf("undo drop-in %s: %w", l.Path, err)
 	}
 	f := &dropIn{path: l.Path, now: now}
 	others := u.layers(l.Path, u.entry.ID)

@@ -1,6 +1,8 @@
 package change
 
 import (
+	"bytes"
+	"errors"
 	"slices"
 	"strings"
 
@@ -43,6 +45,18 @@ func (v view) unconfirmed() []Entry {
 	return v.entries(func(e Entry) bool { return e.State == Unconfirmed && v.undoable(e) })
 }
 
+// damaged is why entries cannot be read, or nil. What these have left in the
+// middle nobody knows.
+func (v view) damaged() error {
+	var damaged []error
+	for _, r := range v.records {
+		if r.Damaged != nil {
+			damaged = append(damaged, r.Damaged)
+		}
+	}
+	return errors.Join(damaged...)
+}
+
 // entries lists those that can be read and are chosen, newest first.
 func (v view) entries(choose func(Entry) bool) []Entry {
 	var entries []Entry
@@ -71,7 +85,14 @@ func (v view) undoable(e Entry) bool {
 	}
 	// Cut off, or failed: the file tells whether the layer is in it.
 	now, err := readDropIn(v.j.disk, e.Layer.Path)
-	return err == nil && now != nil && edited(now, v.j.dir) == "" && string(now) != string(render(v.j.dir, v.layers(e.Layer.Path, e.ID)))
+	others := v.layers(e.Layer.Path, e.ID)
+	switch {
+	case err != nil || bytes.Equal(now, render(v.j.dir, others)):
+		return false
+	case now == nil:
+		return render(v.j.dir, oldestFirst(append(others, e))) == nil
+	}
+	return edited(now, v.j.dir) == ""
 }
 
 // layers lists the transactions whose layers of a file are in force, oldest
