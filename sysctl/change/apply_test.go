@@ -3,6 +3,7 @@ package change
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -225,4 +226,30 @@ func TestApplyRefusesWhileATransactionIsUnfinished(t *testing.T) {
 		t.Errorf("values (-want +got):\n%s", diff)
 	}
 	mustApply(t, p, j, Request{Changes: three()})
+}
+
+func TestApplyAsksForEverythingBeforeTheFirstWrite(t *testing.T) {
+	p, j := newFake(), openTestJournal(t)
+	denied := &sysctl.Error{Op: "set", Key: keep, Cause: sysctl.NotPermitted, Err: fs.ErrPermission}
+	p.readOnly = map[sysctl.Key]error{keep: denied}
+	delete(p.values, retries) // its module was unloaded
+	_, err := Apply(t.Context(), p, j, Request{Changes: three()})
+	if !errors.Is(err, fs.ErrPermission) || !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), string(keep)) || !strings.Contains(err.Error(), string(retries)) {
+		t.Errorf("error %v, want both reasons", err)
+	}
+	if len(p.log) != 0 || len(entries(t, j)) != 0 {
+		t.Errorf("writes %q, %d entries", p.log, len(entries(t, j)))
+	}
+	// What holds already need not be writable, nor make sense.
+	p.values[keep], p.values[fin] = "600", "-5"
+	mustApply(t, p, j, Request{Changes: Set{{Key: fin, From: "-5", To: "-5"}, {Key: keep, From: "600", To: "600"}}})
+}
+
+func TestApplyLeavesTheCallersRequestAlone(t *testing.T) {
+	p, j, d := newFake(), openTestJournal(t), layer(t, string(fin), "30")
+	writeFile(t, d.Path, elsewhere(t))
+	mustApply(t, p, j, Request{Persist: d, Force: true})
+	if d.Replaced != nil || entries(t, j)[0].Layer.Replaced == nil {
+		t.Errorf("layer %+v", d)
+	}
 }

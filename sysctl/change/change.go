@@ -20,12 +20,15 @@ type Change struct {
 // written. Apply departs from the order only where the kernel forces it to.
 type Set []Change
 
+func (s Set) index(k sysctl.Key) int {
+	return slices.IndexFunc(s, func(c Change) bool { return c.Key == k })
+}
+
 func (s Set) find(k sysctl.Key) (Change, bool) {
-	i := slices.IndexFunc(s, func(c Change) bool { return c.Key == k })
-	if i < 0 {
-		return Change{}, false
+	if i := s.index(k); i >= 0 {
+		return s[i], true
 	}
-	return s[i], true
+	return Change{}, false
 }
 
 // Params reads and writes parameters; [sysctl.Tree] does. Set judges whether
@@ -97,30 +100,48 @@ func (r Request) checkValue(k sysctl.Key, v sysctl.Value) error {
 	return sysctl.Check(k, v)
 }
 
-// inOrder returns the set in an order in which the kernel takes every step.
-//
-// Since Linux 4.11 the low end of the port range may not lie below the first
-// unprivileged port, whichever of the two is written (net/ipv4/sysctl_net_ipv4.c,
-// ipv4_local_port_range and ipv4_privileged_ports). If the new range suits the
-// old start the range goes first, otherwise the start does: as both pairs are
-// valid, one of the two ways always is. Undo goes the same way back.
+// inOrder returns the set in an order in which the kernel takes every step, and
+// none gives away what another one is about to keep. It is the same order whether
+// values go there or back.
 func (s Set) inOrder() Set {
-	ports := slices.IndexFunc(s, func(c Change) bool { return c.Key == "net.ipv4.ip_local_port_range" })
-	start := slices.IndexFunc(s, func(c Change) bool { return c.Key == "net.ipv4.ip_unprivileged_port_start" })
-	if ports < 0 || start < 0 {
-		return s
+	s = slices.Clone(s)
+	ports, start := s.index("net.ipv4.ip_local_port_range"), s.index("net.ipv4.ip_unprivileged_port_start")
+	if ports >= 0 && start >= 0 && s.portsFirst(ports, start) != (ports < start) {
+		s[ports], s[start] = s[start], s[ports]
+		ports = start
 	}
+	reserved := s.index("net.ipv4.ip_local_reserved_ports")
+	if ports >= 0 && reserved >= 0 && s.narrows(ports) != (ports < reserved) {
+		c := s[reserved]
+		s = slices.Delete(s, reserved, reserved+1)
+		s = slices.Insert(s, ports, c) // which is behind the range if it stood before, else before it
+	}
+	return s
+}
+
+// portsFirst reports whether the port range goes before the first unprivileged
+// port. Since Linux 4.11 the low end of the one may not lie below the other,
+// whichever of the two is written (net/ipv4/sysctl_net_ipv4.c,
+// ipv4_local_port_range and ipv4_privileged_ports). If the new range suits the old
+// start the range goes first, otherwise the start does: as both pairs are valid,
+// one of the two ways always is.
+func (s Set) portsFirst(ports, start int) bool {
 	newPorts, errPorts := s[ports].To.Ints()
 	oldStart, errStart := s[start].From.Ints()
 	if errPorts != nil || errStart != nil || len(newPorts) == 0 || len(oldStart) == 0 {
-		return s
+		return ports < start // who knows
 	}
-	if portsFirst := oldStart[0] <= newPorts[0]; portsFirst == (ports < start) {
-		return s
-	}
-	s = slices.Clone(s)
-	s[ports], s[start] = s[start], s[ports]
-	return s
+	return oldStart[0] <= newPorts[0]
+}
+
+// narrows reports whether a port range gives ports up and takes none in. Then the
+// reserved ports are changed after it, and otherwise before: connect(2) would
+// hand out in between what is to be reserved, and a service could not have it
+// (net/ipv4/inet_hashtables.c, __inet_hash_connect).
+func (s Set) narrows(ports int) bool {
+	before, errBefore := s[ports].From.Ints()
+	after, errAfter := s[ports].To.Ints()
+	return errBefore == nil && errAfter == nil && len(before) == 2 && len(after) == 2 && before[0] <= after[0] && after[1] <= before[1]
 }
 
 // same reports whether two values of a parameter mean the same. A parameter

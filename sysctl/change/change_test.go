@@ -56,3 +56,31 @@ func TestOrderIsTheCallersOtherwise(t *testing.T) {
 		}
 	}
 }
+
+// A service's port is reserved before the range takes it in, and given up after
+// the range did.
+func TestOrderHandsOutNoPortThatIsToBeReserved(t *testing.T) {
+	wide, narrow := sysctl.Value("1024 65535"), sysctl.Value("32768 60999")
+	for _, c := range []struct {
+		from, to sysctl.Value
+		first    sysctl.Key
+	}{{narrow, wide, reserved}, {wide, narrow, ports}, {"1024 40000", "30000 65535", reserved}, {narrow, narrow, ports}} {
+		rangeChange := Change{Key: ports, From: c.from, To: c.to}
+		reservedChange := Change{Key: reserved, From: "", To: "8080"}
+		startChange := Change{Key: start, From: "1024", To: "80"}
+		for _, set := range []Set{
+			{rangeChange, reservedChange}, {reservedChange, rangeChange}, {{Key: fin}, rangeChange, {Key: keep}, reservedChange, {Key: retries}},
+			{reservedChange, {Key: fin}, startChange, rangeChange}, {startChange, reservedChange, rangeChange},
+		} {
+			ordered := set.inOrder()
+			if first := ordered.index(reserved) < ordered.index(ports); first != (c.first == reserved) || len(ordered) != len(set) {
+				t.Errorf("from %s to %s: %v", c.from, c.to, ordered)
+			}
+			for _, c := range set {
+				if ordered.index(c.Key) < 0 {
+					t.Errorf("%s is lost in %v", c.Key, ordered)
+				}
+			}
+		}
+	}
+}

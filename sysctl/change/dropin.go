@@ -75,6 +75,13 @@ func checkDropInPath(path string) error {
 	return nil
 }
 
+// atBoot is what the loader finds, as far as inOrder asks for it: the defaults
+// since Linux 4.11 (net/ipv4/af_inet.c, inet_init_net). Before, any order will do.
+var atBoot = map[sysctl.Key]sysctl.Value{
+	"net.ipv4.ip_local_port_range":        "32768 60999",
+	"net.ipv4.ip_unprivileged_port_start": "1024",
+}
+
 // render computes the file from the transactions whose layers are in force,
 // oldest first. It is nil if there is to be none.
 func render(journal string, entries []Entry) []byte {
@@ -84,10 +91,8 @@ func render(journal string, entries []Entry) []byte {
 			settings = nil
 		}
 		for _, s := range e.Layer.Settings {
-			// From is the kernel's own first unprivileged port: the loader starts from
-			// the defaults, and inOrder asks for nothing else.
-			c := Change{Key: s.Key, From: "1024", To: s.Value, Because: strings.TrimPrefix(e.Profile+": "+s.Because, ": ")}
-			if i := slices.IndexFunc(settings, func(c Change) bool { return c.Key == s.Key }); i >= 0 {
+			c := Change{Key: s.Key, From: atBoot[s.Key], To: s.Value, Because: strings.TrimPrefix(e.Profile+": "+s.Because, ": ")}
+			if i := settings.index(s.Key); i >= 0 {
 				settings[i] = c
 			} else {
 				settings = append(settings, c)

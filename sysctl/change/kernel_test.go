@@ -74,8 +74,8 @@ func TestKernelAppliesOnceAndRestoresExactly(t *testing.T) {
 	if diff := cmp.Diff(want, read(t, p, keys...)); diff != "" {
 		t.Errorf("applied (-want +got):\n%s", diff)
 	}
-	if from := entries(t, j)[0].Changes[1].From; from != old[ports] {
-		t.Errorf("journalled %q as the old value; want it to the letter, %q", from, old[ports])
+	if c, _ := entries(t, j)[0].Changes.find(ports); c.From != old[ports] {
+		t.Errorf("journalled %q as the old value; want it to the letter, %q", c.From, old[ports])
 	}
 	if again := mustApply(t, p, j, request); again.ID != "" || len(again.Same) != 4 || len(entries(t, j)) != 1 {
 		t.Errorf("second time: %+v", again)
