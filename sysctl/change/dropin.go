@@ -91,7 +91,7 @@ func render(journal string, entries []Entry) []byte {
 			settings = nil
 		}
 		for _, s := range e.Layer.Settings {
-			c := Change{Key: s.Key, From: atBoot[s.Key], To: s.Value, Because: strings.TrimPrefix(e.Profile+": "+s.Because, ": ")}
+			c := Change{Key: s.Key, From: atBoot[s.Key], To: s.Value, Because: strings.Trim(e.Profile+": "+s.Because, ": ")}
 			if i := settings.index(s.Key); i >= 0 {
 				settings[i] = c
 			} else {
