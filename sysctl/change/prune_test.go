@@ -40,3 +40,21 @@ func TestPruneKeepsWhatIsNeeded(t *testing.T) {
 		t.Errorf("%s: what the older transaction had replaced is forgotten", p.values[keep])
 	}
 }
+
+// forgetful lists a file that is gone by the time it is read.
+type forgetful struct{ *memoryDisk }
+
+func (d forgetful) names(dir string) ([]string, error) {
+	names, err := d.memoryDisk.names(dir)
+	return append(names, "20200101T000000.000Z.json"), err
+}
+
+func TestEntryThatIsPrunedAmidAListIsNotDamaged(t *testing.T) {
+	d := newMemoryDisk()
+	p, j := newFake(), d.journal(t, filepath.Join(t.TempDir(), "state"))
+	j.disk = forgetful{d}
+	mustApply(t, p, j, Request{Changes: three()})
+	if list := entries(t, j); len(list) != 1 {
+		t.Errorf("entries %+v", list)
+	}
+}

@@ -54,6 +54,22 @@ func TestRollbackLeavesWhatIsNotOursAnyMore(t *testing.T) {
 	}
 }
 
+func TestRollbackNoticesAValueThatMovesUnderItsHands(t *testing.T) {
+	p, j := newFake(), openTestJournal(t)
+	mustApply(t, p, j, Request{Changes: three()})
+	looks := 0
+	p.onGet = func(k sysctl.Key) {
+		if k == fin {
+			if looks++; looks == 2 { // right before it is put back
+				p.values[fin] = "45"
+			}
+		}
+	}
+	if result := mustRollback(t, p, j, ""); p.values[fin] != "45" || len(result.Left) != 1 || result.Left[0].Found != "45" || len(result.Restored) != 2 {
+		t.Errorf("values %v, result %+v", p.values, result)
+	}
+}
+
 func TestRollbackCanBeTriedAgain(t *testing.T) {
 	p, j := newFake(), openTestJournal(t)
 	stuck := errors.New("stuck")

@@ -35,6 +35,12 @@ func TestNothingIsWrittenBelowWhatOthersCanExchange(t *testing.T) {
 			giveAway(t, dir)
 			return dir
 		},
+		"somebody else's link": func(t *testing.T, dir string) string {
+			link := filepath.Join(dir, "link")
+			must(t, os.Symlink(t.TempDir(), link))
+			giveAway(t, link)
+			return link
+		},
 		"somebody else's link in a sticky directory": func(t *testing.T, dir string) string {
 			link := filepath.Join(dir, "link")
 			must(t, os.Symlink(t.TempDir(), link))
