@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -104,10 +103,6 @@ func temporary(path, id string) string {
 }
 
 const temporarySuffix = ".tmp"
-
-func isTemporary(name string) bool {
-	return strings.HasPrefix(name, ".") && strings.HasSuffix(name, temporarySuffix)
-}
 
 // realDisk is the disk below a running program.
 type realDisk struct{}

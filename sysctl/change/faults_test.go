@@ -2,7 +2,7 @@ package change
 
 import (
 	"errors"
-	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -103,7 +103,7 @@ func (s jobSite) putRight(t *testing.T, k job, d *memoryDisk, where string, way 
 	}
 	s.j.sweep() // as the next lock does
 	for path := range d.files {
-		if isTemporary(filepath.Base(path)) {
+		if strings.HasSuffix(path, temporarySuffix) {
 			t.Errorf("%s: %s was left behind", where, path)
 		}
 	}

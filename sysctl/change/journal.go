@@ -92,13 +92,16 @@ func (j *Journal) create() error {
 	return j.check()
 }
 
-// sweep removes what a run that was killed had not renamed yet. All that is
-// hidden in the directory is ours, and nobody else has the lock.
+// sweep removes entries that a run which was killed had not renamed yet: nobody
+// else has the lock. Whatever else is in the directory stays.
 func (j *Journal) sweep() {
 	names, _ := j.disk.names(j.dir)
 	for _, name := range names {
-		if isTemporary(name) {
-			_ = j.disk.remove(filepath.Join(j.dir, name)) // a full or read-only disk may hold it
+		id := strings.TrimSuffix(name, temporarySuffix)
+		id = id[max(0, len(id)-len(idFormat)):]
+		file := temporary(j.file(id), id)
+		if _, err := parseID(id); err == nil && name == filepath.Base(file) {
+			_ = j.disk.remove(file) // a full or read-only disk may hold it
 		}
 	}
 }

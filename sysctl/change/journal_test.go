@@ -97,6 +97,28 @@ func TestJournalWithoutAParentDirectoryIsAnError(t *testing.T) {
 	}
 }
 
+// The journal's directory is whichever the user names.
+func TestOnlyItsOwnTemporaryFilesAreRemoved(t *testing.T) {
+	p, j := newFake(), openTestJournal(t)
+	mustApply(t, p, j, Request{Changes: three()})
+	const id = "20200101T000000.000Z"
+	ours := temporary(j.file(id), id)
+	theirs := []string{".draft.tmp", "." + id + ".json.tmp", "." + id + ".tmp", "x." + id + ".json." + id + ".tmp", id + ".tmp", ".tmp", "." + id + ".conf." + id + ".tmp"}
+	for _, name := range theirs {
+		writeFile(t, filepath.Join(j.dir, name), "mine")
+	}
+	writeFile(t, ours, "{")
+	mustRollback(t, p, j, "")
+	if contentOf(t, ours) != "absent" {
+		t.Errorf("%s is still there", ours)
+	}
+	for _, name := range theirs {
+		if contentOf(t, filepath.Join(j.dir, name)) == "absent" {
+			t.Errorf("%s was removed", name)
+		}
+	}
+}
+
 func TestSecondHolderOfTheLockIsRefused(t *testing.T) {
 	j := openTestJournal(t)
 	other, err := OpenJournal(j.dir)
