@@ -109,7 +109,7 @@ func TestProfilesAreAppliedAndUndoneOnThisKernel(t *testing.T) {
 		if len(plan.Steps) == 0 {
 			continue
 		}
-		if _, err := change.Rollback(context.Background(), tree, journal, ""); err != nil {
+		if _, err := change.Rollback(context.Background(), tree, journal, change.Undo{}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if diff := cmp.Diff(before.Sysctls, look().Sysctls, cmp.AllowUnexported(facts.Reading{})); diff != "" {
