@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -68,20 +69,26 @@ func (s System) list() (apply, others []File) {
 			f.fail(err)
 			others = append(others, f)
 		}
+		names := s.laidIn(real)
 		for _, entry := range entries {
-			f := File{Path: path.Join(dir, entry.Name())}
-			if f.Reason = s.Loader.notReadFor(entry.Name()); f.Reason != "" {
+			if !slices.Contains(names, entry.Name()) {
+				names = append(names, entry.Name())
+			}
+		}
+		for _, name := range names {
+			f := File{Path: path.Join(dir, name)}
+			if f.Reason = s.Loader.notReadFor(name); f.Reason != "" {
 				f.Status = NeverRead
 				others = append(others, f)
 				continue
 			}
-			first, hidden := byName[entry.Name()]
+			first, hidden := byName[name]
 			if f = s.follow(f); hidden {
 				f.Status, f.Reason = Hidden, "hidden by "+first.Path
 				others = append(others, f)
 				continue
 			}
-			byName[entry.Name()] = f
+			byName[name] = f
 			apply = append(apply, f)
 		}
 	}
@@ -151,6 +158,9 @@ func (s System) mainFile(dropIns []File) (File, bool) {
 		return f, true
 	}
 	for _, dropIn := range dropIns {
+		if _, laid := s.laid(dropIn.Path); laid {
+			continue
+		}
 		linked, errLinked := s.resolve(dropIn.Path)
 		other, errOther := os.Stat(linked)
 		if err == nil && errLinked == nil && errOther == nil && os.SameFile(info, other) {
@@ -171,9 +181,40 @@ func (s System) root() string {
 	return "/"
 }
 
+// laidIn are the names of laid files in a folder of this host.
+func (s System) laidIn(folder string) (names []string) {
+	for file := range s.Laid {
+		if real, err := s.resolve(path.Dir(file)); err == nil && real == folder {
+			names = append(names, path.Base(file))
+		}
+	}
+	return names
+}
+
+// laid is the content of a laid file, whichever of its names a path is.
+func (s System) laid(file string) (content []byte, is bool) {
+	for other, content := range s.Laid {
+		if file == other {
+			return content, true
+		}
+		if path.Base(file) != path.Base(other) {
+			continue
+		}
+		real, err := s.resolve(path.Dir(file))
+		same, errOther := s.resolve(path.Dir(other))
+		if err == nil && errOther == nil && real == same {
+			return content, true
+		}
+	}
+	return nil, false
+}
+
 // follow finds out where a file leads and whether it can be read at all.
 func (s System) follow(f File) File {
 	f.Status = Read
+	if _, laid := s.laid(f.Path); laid {
+		return f // takes the place of a link that was there
+	}
 	real, err := s.resolve(f.Path)
 	if err != nil {
 		f.fail(err)
@@ -214,6 +255,9 @@ var kinds = map[uint32]string{
 // below /proc are regular and yet block, such as /proc/kmsg. It is no [os.File],
 // since that would wait on behalf of its caller.
 func (s System) open(path string) (io.ReadCloser, error) {
+	if content, laid := s.laid(path); laid {
+		return io.NopCloser(bytes.NewReader(content)), nil
+	}
 	real, err := s.resolve(path)
 	if err != nil {
 		return nil, err

@@ -183,3 +183,54 @@ func TestIsDropIn(t *testing.T) {
 		}
 	}
 }
+
+// A file that is yet to be written is judged as it will be once it is there.
+func TestALaidFileIsReadAsIfItWereThere(t *testing.T) {
+	const ours = fin + "=1\n" + intvl + "=2\n"
+	for name, c := range map[string]struct {
+		path  string
+		files tree
+	}{
+		"among others":             {"/etc/sysctl.d/90-ours.conf", tree{"etc/sysctl.d/10-a.conf": fin + "=5", "usr/lib/sysctl.d/99-b.conf": intvl + "=6", "etc/sysctl.conf": fin + "=7"}},
+		"in place of one":          {"/etc/sysctl.d/90-ours.conf", tree{"etc/sysctl.d/90-ours.conf": "nonsense"}},
+		"in place of a masked one": {"/etc/sysctl.d/90-ours.conf", tree{"etc/sysctl.d/90-ours.conf": "-> /dev/null", "usr/lib/sysctl.d/90-ours.conf": fin + "=5"}},
+		"in place of a link":       {"/etc/sysctl.d/90-ours.conf", tree{"etc/sysctl.d/90-ours.conf": "-> ../sysctl.conf", "etc/sysctl.conf": fin + "=7"}},
+		"it hides another":         {"/etc/sysctl.d/90-ours.conf", tree{"usr/lib/sysctl.d/90-ours.conf": "net.ipv4.conf.all.rp_filter=1"}},
+		"it is hidden":             {"/usr/lib/sysctl.d/90-ours.conf", tree{"usr/lib/sysctl.d/10-a.conf": "", "etc/sysctl.d/90-ours.conf": fin + "=5"}},
+		"in a new folder":          {"/usr/local/lib/sysctl.d/90-ours.conf", tree{"etc/sysctl.d/10-a.conf": fin + "=5"}},
+		"by the folder's other name": {"/lib/sysctl.d/90-ours.conf",
+			tree{"lib": "-> usr/lib", "usr/lib/sysctl.d/90-ours.conf": "nonsense", "usr/lib/sysctl.d/91-a.conf": fin + "=5"}},
+		"no loader reads it":    {"/etc/sysctl.d/90-ours.txt", tree{"etc/sysctl.d/10-a.conf": fin + "=5"}},
+		"in a folder elsewhere": {"/etc/elsewhere/90-ours.conf", tree{"etc/elsewhere/a": "", "etc/sysctl.d/10-a.conf": fin + "=5"}},
+	} {
+		for _, loader := range Loaders {
+			root := t.TempDir()
+			c.files.plant(t, root)
+			s := System{Root: root, Loader: loader, Keys: known, Laid: map[string][]byte{c.path: []byte(ours)}}
+			laid := s.Resolve()
+
+			real, err := s.resolve(filepath.Dir(c.path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = os.Remove(filepath.Join(real, filepath.Base(c.path))) // a link is replaced and not followed
+			if err := os.MkdirAll(real, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(real, filepath.Base(c.path)), []byte(ours), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			s.Laid = nil
+			written := s.Resolve()
+			for i := range written.Files { // where a file stands behind a link is said of one that is there
+				written.Files[i].Target = ""
+			}
+			for i := range laid.Files {
+				laid.Files[i].Target = ""
+			}
+			if diff := cmp.Diff(written, laid); diff != "" {
+				t.Errorf("%s, %s: written (-) and laid (+):\n%s", name, loader, diff)
+			}
+		}
+	}
+}

@@ -16,6 +16,9 @@ type System struct {
 	// Keys are those that a glob matches; nil for the parameters of the running
 	// kernel. [KeysOf] makes one for other systems.
 	Keys func(pattern sysctl.Key) []sysctl.Key
+	// Laid is the content, by absolute path, of files that are taken to be there,
+	// as one that is yet to be written.
+	Laid map[string][]byte
 }
 
 // A Resolution is what the files come to.
