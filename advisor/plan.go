@@ -27,7 +27,25 @@ type Plan struct {
 	// Worse lists the warnings and errors that the planned state would bring in.
 	// A plan that brings in an error must not be applied.
 	Worse []Finding `json:"worse"`
+	// DropIn is the file that would be written; nil unless the plan is to outlast a
+	// reboot.
+	DropIn *PlannedDropIn `json:"drop_in,omitempty"`
 }
+
+// A PlannedDropIn is the drop-in as it is and as it would be.
+type PlannedDropIn struct {
+	Path string `json:"path"`
+	// Before is the content now; nil if there is no file.
+	Before *string `json:"before"`
+	After  string  `json:"after"`
+	AtBoot AtBoot  `json:"at_boot"`
+}
+
+// kept reports whether the file is as it would be.
+func (d PlannedDropIn) kept() bool { return d.Before != nil && *d.Before == d.After }
+
+// Idle reports whether carrying out the plan would change nothing.
+func (p Plan) Idle() bool { return len(p.Steps) == 0 && (p.DropIn == nil || p.DropIn.kept()) }
 
 // A Step is one change, and when it acts.
 type Step struct {
@@ -62,8 +80,11 @@ func (p Plan) Settings() []change.Setting {
 // MakePlan computes what it takes to bring a host to a profile, and judges the
 // state that would result.
 func MakePlan(s *facts.Snapshot, set rules.Set, profile profiles.Profile) Plan {
-	f := facts.Derive(s)
-	plan := Plan{Schema: PlanSchema, Profile: profile.Name, Steps: []Step{}, Skipped: []SkippedWant{}, Cautions: append([]string{}, profile.Cautions...), Worse: []Finding{}, Goals: profile.Goals(s, f)}
+	return planGoals(s, set, profile.Name, profile.Cautions, profile.Goals(s, facts.Derive(s)))
+}
+
+func planGoals(s *facts.Snapshot, set rules.Set, profile string, cautions []string, goals []profiles.Goal) Plan {
+	plan := Plan{Schema: PlanSchema, Profile: profile, Steps: []Step{}, Skipped: []SkippedWant{}, Cautions: append([]string{}, cautions...), Worse: []Finding{}, Goals: goals}
 	planned := map[sysctl.Key]sysctl.Value{}
 	for _, goal := range plan.Goals {
 		switch {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/printable"
+	"github.com/tcptune/tcptune/advisor/regular"
 	"github.com/tcptune/tcptune/advisor/tomlfile"
 	"github.com/tcptune/tcptune/sysctl"
 )
@@ -58,7 +59,7 @@ func load(name string, heirs []string) (Profile, error) {
 	}
 	p.Origin = origin
 	if origin != BuiltIn {
-		p.Files = []File{file}
+		p.Files = []regular.Source{file}
 	}
 	if p.Extends == "" {
 		return p, nil
@@ -85,16 +86,16 @@ func load(name string, heirs []string) (Profile, error) {
 
 // find reads a profile's text. The file's path is BuiltIn for those in the
 // program.
-func find(name string) (text []byte, file File, err error) {
+func find(name string) (text []byte, file regular.Source, err error) {
 	if isPath(name) {
-		return read(name)
+		return regular.Read(name, tomlfile.MaxSize)
 	}
 	if !fs.ValidPath(name) {
-		return nil, File{}, fmt.Errorf("%q is not a profile's name", name)
+		return nil, regular.Source{}, fmt.Errorf("%q is not a profile's name", name)
 	}
-	text, file, err = read(filepath.Join(Directory, name+".toml"))
+	text, file, err = regular.Read(filepath.Join(Directory, name+".toml"), tomlfile.MaxSize)
 	if errors.Is(err, fs.ErrNotExist) {
-		file = File{Path: BuiltIn}
+		file = regular.Source{Path: BuiltIn}
 		text, err = builtIn.ReadFile(name + ".toml")
 	}
 	if errors.Is(err, fs.ErrNotExist) {

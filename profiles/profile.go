@@ -4,6 +4,7 @@ import (
 	"strconv"
 
 	"github.com/tcptune/tcptune/advisor/facts"
+	"github.com/tcptune/tcptune/advisor/regular"
 	"github.com/tcptune/tcptune/sysctl"
 )
 
@@ -13,7 +14,7 @@ type Profile struct {
 	Origin string // the file it was read from, or "built in"
 	// Files are those that it was read from, itself and what it extends, as they
 	// were when they were read; none for a built-in one.
-	Files    []File
+	Files    []regular.Source
 	Summary  string
 	Extends  string
 	Suits    []string

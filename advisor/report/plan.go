@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aymanbagabas/go-udiff"
+
 	"github.com/tcptune/tcptune/advisor"
 	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/profiles"
@@ -48,11 +50,70 @@ func (t Text) Plan(w io.Writer, plan advisor.Plan) error {
 	for _, f := range plan.Worse {
 		p.finding(f)
 	}
+	p.dropIn(plan.DropIn)
 	if f, forbidden := plan.Forbidden(); forbidden {
 		p.raw("")
 		p.line("'tcptune apply' refuses this plan for %s.", f.Rule)
 	}
 	return p.err
+}
+
+// PlanDiff writes a plan as unified diffs: of the values that run, and of the
+// drop-in.
+func (t Text) PlanDiff(w io.Writer, plan advisor.Plan) error {
+	var now, then strings.Builder
+	for _, goal := range plan.Goals {
+		if goal.Skip == nil {
+			fmt.Fprintf(&now, "%s = %s\n", goal.Key, spaced(goal.Current))
+			fmt.Fprintf(&then, "%s = %s\n", goal.Key, spaced(goal.Target()))
+		}
+	}
+	text := udiff.Unified("running", plan.Profile, now.String(), then.String())
+	if d := plan.DropIn; d != nil {
+		from, before := d.Path, ""
+		if d.Before == nil {
+			from = "/dev/null"
+		} else {
+			before = *d.Before
+		}
+		text += udiff.Unified(from, d.Path, before, d.After)
+	}
+	_, err := io.WriteString(w, printable.Lines(text))
+	return err
+}
+
+// dropIn tells what a plan writes for the next boot, and what of it will hold.
+func (p *printer) dropIn(d *advisor.PlannedDropIn) {
+	switch {
+	case d == nil:
+		return
+	case d.Before != nil && *d.Before == d.After:
+		p.section("DROP-IN", d.Path+" is as wanted already")
+	default:
+		p.section("DROP-IN", d.Path)
+		p.raw(printable.Lines(strings.TrimSpace(d.After)))
+		p.raw("")
+	}
+	p.atBoot(d.AtBoot)
+}
+
+// atBoot tells whether a drop-in's values will hold at the next boot.
+func (p *printer) atBoot(b advisor.AtBoot) {
+	switch {
+	case b.Unread != "":
+		p.line("Nothing reads the drop-in at boot: %s.", b.Unread)
+	case len(b.Beaten) > 0:
+		for _, beaten := range b.Beaten {
+			p.line("%s.", beaten)
+		}
+	case b.Loader == "":
+		p.line("At boot all its values would hold, whichever program reads it; which one does is not known: %s.", b.Evidence)
+	default:
+		p.line("At boot all its values will hold: %s.", b.Evidence)
+	}
+	if len(b.Unseen) > 0 {
+		p.line("That could not be told of %s, which could not be read.", strings.Join(b.Unseen, ", "))
+	}
 }
 
 func (p *printer) skipped(skipped []advisor.SkippedWant) {
@@ -96,11 +157,14 @@ func (t Text) Profile(w io.Writer, profile profiles.Profile, goals []profiles.Go
 }
 
 // Applied writes what an apply did.
-func (t Text) Applied(w io.Writer, r change.Result) error {
+func (t Text) Applied(w io.Writer, r advisor.Applied) error {
 	p := t.printer(w)
 	p.raw("")
 	if r.ID == "" {
 		p.line("Nothing to change: everything that can be had here is as wanted.")
+		if r.AtBoot != nil {
+			p.atBoot(*r.AtBoot)
+		}
 		return p.err
 	}
 	p.line("Applied: %s written and read back.", count(len(r.Written), "parameter"))
@@ -108,6 +172,9 @@ func (t Text) Applied(w io.Writer, r change.Result) error {
 		p.field("same", fmt.Sprintf("%s = %s already", c.Key, spaced(c.To)))
 	}
 	p.file(r.DropIn)
+	if r.AtBoot != nil {
+		p.atBoot(*r.AtBoot)
+	}
 	p.line("'tcptune rollback' takes this back (transaction %s).", r.ID)
 	return p.err
 }

@@ -217,7 +217,7 @@ func (a *app) profileRenderCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = a.out.Write(dropIn(*p, goals))
+			_, err = a.out.Write(dropIn(p.Name, goals))
 			return err
 		},
 	}
@@ -227,6 +227,6 @@ func (a *app) profileRenderCommand() *cobra.Command {
 }
 
 // dropIn is the content of the one file that tcptune owns below /etc/sysctl.d.
-func dropIn(p profiles.Profile, goals []profiles.Goal) []byte {
-	return profiles.SysctlConf(fmt.Sprintf("%s\n# Profile %s.\n", change.Header, printable.Text(p.Name)), goals)
+func dropIn(profile string, goals []profiles.Goal) []byte {
+	return profiles.SysctlConf(fmt.Sprintf("%s\n# Profile %s.\n", change.Header, printable.Text(profile)), goals)
 }

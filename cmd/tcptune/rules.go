@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -36,6 +37,14 @@ func (r *ruleFlags) arguments() []string {
 	return args
 }
 
+// folders are those with the administrator's rules and those of --rules.
+func (r *ruleFlags) folders() []string {
+	if _, err := os.Stat(rulesDirectory); errors.Is(err, fs.ErrNotExist) {
+		return slices.Clone(r.dirs)
+	}
+	return append([]string{rulesDirectory}, r.dirs...)
+}
+
 // load reads the built-in rules, the administrator's and those of --rules; of
 // two with one name the later wins.
 func (r *ruleFlags) load() (rules.Set, error) {
@@ -43,11 +52,7 @@ func (r *ruleFlags) load() (rules.Set, error) {
 	if err != nil {
 		return rules.Set{}, err
 	}
-	dirs := r.dirs
-	if _, err := os.Stat(rulesDirectory); !errors.Is(err, fs.ErrNotExist) {
-		dirs = append([]string{rulesDirectory}, dirs...)
-	}
-	for _, dir := range dirs {
+	for _, dir := range r.folders() {
 		info, err := os.Stat(dir)
 		if err == nil && !info.IsDir() {
 			err = fmt.Errorf("%s is not a folder", dir)

@@ -39,8 +39,9 @@ var described = map[string]reflect.Type{
 	"lint":       reflect.TypeFor[lint.Report](),
 	"namespaces": reflect.TypeFor[advisor.Namespaces](),
 	"plan":       reflect.TypeFor[advisor.Plan](),
+	"plan-file":  reflect.TypeFor[advisor.PlanFile](),
 	"report":     reflect.TypeFor[advisor.Report](),
-	"result":     reflect.TypeFor[change.Result](),
+	"result":     reflect.TypeFor[advisor.Applied](),
 	"states":     reflect.TypeFor[advisor.States](),
 	"watch":      reflect.TypeFor[advisor.Event](),
 }
@@ -212,6 +213,12 @@ func TestLiveOutputMatchesTheSchemas(t *testing.T) {
 	matches(t, schemas, "conf", ok, "conf", "--loader", "both", "--format", "json")
 	matches(t, schemas, "namespaces", ok, "check", "--netns", "all", "--format", "json", "--fail-on", "never")
 	matches(t, schemas, "plan", ok, "plan", "--profile", "highconn", "--format", "json")
+	matches(t, schemas, "plan", ok, "plan", "--profile", "highconn", "--format", "json", "--persist", "--drop-in", dropIn)
+	kept := filepath.Join(t.TempDir(), "kept.plan")
+	printed(t, ok, "plan", "--profile", "highconn", "--persist", "--drop-in", dropIn, "--out", kept)
+	if err := schemas["plan-file"].Validate(parseJSON(t, readText(t, kept))); err != nil {
+		t.Errorf("the plan's file: %v\n%s", err, readText(t, kept))
+	}
 	matches(t, schemas, "plan", ok, "apply", "--profile", cookieless(t), "--dry-run", "--format", "json")
 	history(ok, "")
 
@@ -254,6 +261,8 @@ func full(t *testing.T) map[string][]any {
 		Layer:  &change.Layer{Path: "/etc/sysctl.d/90-tcptune.conf", Settings: []change.Setting{{Key: "net.core.somaxconn", Value: "16384", Because: "b"}}, Alone: true, Replaced: []byte("b")},
 		Window: window, Covered: covered,
 		DropIn: &change.FileChange{Path: "/etc/sysctl.d/90-tcptune.conf", Before: []byte("b"), After: strings.Repeat("0f", 32)}}
+	atBoot := advisor.AtBoot{Loader: "procps", Evidence: "e", Unread: "u", Unseen: []string{"/f"},
+		Beaten: []advisor.Beaten{{Key: "net.core.somaxconn", Value: "16384", Holds: "128", File: "/f", Line: 1, Loader: "procps"}}}
 	value, place := sysctl.Value("60"), facts.Place{File: "/f", Line: 1, Column: 1, EndColumn: 2, Text: "x"}
 	boot := &facts.Boot{Loader: "procps", Evidence: "e", Ignored: []facts.BootFile{{Path: "/p", Unreadable: true, Reason: "r"}}}
 	managers := []facts.Manager{{Name: "m", Evidence: []string{"e"}, Active: true, AtBoot: true, Rereads: true, When: "w", Also: "a",
@@ -294,10 +303,16 @@ func full(t *testing.T) map[string][]any {
 				Namespace: facts.Namespace{ID: "net:[1]", Name: "web"}, Window: &facts.Window{Seconds: 1, Increase: map[string]facts.Counters{}},
 				Everywhere: &facts.Everywhere{Namespaces: 2, Unseen: 1, UnseenProcesses: 1, Sockets: 1, TimeWait: 1, Tracked: 1},
 				NAT:        []facts.NATEvidence{}})},
-		"plan":   {parseJSON(t, printed(t, []int{exitOK}, "plan", "--facts", file, "--profile", cookieless(t), "--format", "json"))},
+		"plan": {parseJSON(t, printed(t, []int{exitOK}, "plan", "--facts", file, "--profile", cookieless(t), "--format", "json")),
+			text(advisor.Plan{Schema: advisor.PlanSchema, Profile: "p", Steps: []advisor.Step{}, Skipped: []advisor.SkippedWant{}, Cautions: []string{}, Worse: []advisor.Finding{},
+				DropIn: &advisor.PlannedDropIn{Path: "/x", Before: new(string), After: "a", AtBoot: atBoot}})},
+		"plan-file": {text(advisor.PlanFile{Schema: advisor.PlanFileSchema, Version: "v", Made: at, Kernel: sysctl.Release{Major: 6, Minor: 12}, Identity: entry.Identity, Profile: "p", Cautions: []string{"c"},
+			Values: []advisor.PlannedValue{{Key: "net.core.somaxconn", Held: "128", To: "16384", Because: "b"}},
+			DropIn: &advisor.PlannedFile{Path: "/x", Held: strings.Repeat("0f", 32)}, State: strings.Repeat("0f", 32)})},
 		"report": {parseJSON(t, printed(t, []int{exitFindings}, "check", "--facts", file, "--profile", "highconn", "--format", "json"))},
 		"result": {
-			text(change.Result{Schema: change.ResultSchema, ID: id, State: change.Applied, Written: changes, Same: changes, DropIn: &change.FileResult{Path: "/x", Outcome: change.FileWritten}}),
+			text(advisor.Applied{Result: change.Result{Schema: change.ResultSchema, ID: id, State: change.Applied, Written: changes, Same: changes,
+				DropIn: &change.FileResult{Path: "/x", Outcome: change.FileWritten}}, AtBoot: &atBoot}),
 			text(change.Result{Schema: change.ResultSchema, ID: id, State: change.RolledBack, Restored: changes, Same: changes, Left: left, Covered: covered, Window: window, Rebooted: true,
 				DropIn: &change.FileResult{Path: "/x", Outcome: change.FileLeft, Why: "w"}}),
 		},
@@ -381,6 +396,9 @@ func TestSchemasRefuseWrongDocuments(t *testing.T) {
 		{"plan", `"acts":"at once"`, `"acts":"soon"`},
 		{"plan", `"key":"net.ipv4.tcp_syncookies"`, `"key":""`},
 		{"plan", `"worse":[`, `"better":[`},
+		{"plan-file", `"held":"128"`, `"held":128`},
+		{"plan-file", `"state":"0f`, `"state":"`},
+		{"result", `"loader":"procps"`, `"loader":"busybox"`},
 		{"result", `"state":"applied"`, `"state":"begun"`},
 		{"result", `"state":"applied",`, ``},
 		{"result", `"id":"20261120T140000.000Z"`, `"id":"2026-11-20"`},

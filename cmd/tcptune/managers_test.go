@@ -52,9 +52,8 @@ func TestApplyWarnsOfManagersThatWillWriteOverIt(t *testing.T) {
 				{Change: change.Change{Key: "net.core.somaxconn", From: "4096", To: "16384"}},
 				{Change: change.Change{Key: "net.ipv4.tcp_fin_timeout", From: "60", To: sysctl.Value("30")}},
 			}}}
-			var dropIn *change.Layer
 			if c.dropIn != "" {
-				dropIn = &change.Layer{Path: c.dropIn}
+				p.DropIn = &advisor.PlannedDropIn{Path: c.dropIn}
 			}
 			want := c.want
 			if want != "" {
@@ -66,7 +65,7 @@ func TestApplyWarnsOfManagersThatWillWriteOverIt(t *testing.T) {
 					want = "" // programs of the host do not reach another namespace
 				}
 				var errs strings.Builder
-				(&app{err: &errs}).warnOfManagers(p, dropIn)
+				(&app{err: &errs}).warnOfManagers(p)
 				if diff := cmp.Diff(want, errs.String()); diff != "" {
 					t.Errorf("first namespace: %v:\n%s", initial, diff)
 				}
