@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 	"time"
@@ -112,9 +111,6 @@ func DecodePlanFile(text []byte) (PlanFile, error) {
 	var f PlanFile
 	if err := decoder.Decode(&f); err != nil {
 		return PlanFile{}, fmt.Errorf("not a plan to be applied, as 'tcptune plan --out' writes it: %w", err)
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return PlanFile{}, errors.New("more than one plan in the file")
 	}
 	return f, f.check()
 }
