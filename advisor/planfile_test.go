@@ -169,7 +169,7 @@ func TestAPlansFileThatWasTouchedIsRefused(t *testing.T) {
 			return v
 		}), "is not a parameter that tcptune sets"},
 		"the kernel's alone": {values(func(v []advisor.PlannedValue) []advisor.PlannedValue {
-			v[0].Key = "net.ipv4.tcp_available_congestion_control"
+			v[0].Key = "net.ipv4.tcp_ehash_entries"
 			return v
 		}), "is not a parameter that tcptune sets"},
 		"one key twice": {values(func(v []advisor.PlannedValue) []advisor.PlannedValue { return append(v, v[0]) }), "is named twice"},
