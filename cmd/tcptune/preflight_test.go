@@ -586,3 +586,51 @@ func TestMonitoringExamples(t *testing.T) {
 		t.Errorf("the collector's folder holds %q", entries)
 	}
 }
+
+// The unit is hardened, and not so much that drift would take what the hardening
+// does for a property of the host.
+func TestDriftUnitSeesTheHost(t *testing.T) {
+	t.Parallel()
+	needs(t, "systemd-analyze", "setpriv", "/lib/systemd/systemd-sysctl")
+	dir, err := filepath.Abs(filepath.Join(preflight, "monitoring"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := newHost(t, dir)
+	if out, code := h.run(t, "systemd-analyze", "verify", "./tcptune-drift.service", "./tcptune-drift.timer"); code != 0 || out != "" {
+		t.Errorf("the units are not right: exit code %d\n%s", code, out)
+	}
+	unit := map[string]string{}
+	for line := range strings.Lines(readText(t, filepath.Join(dir, "tcptune-drift.service"))) {
+		if key, value, found := strings.Cut(strings.TrimSpace(line), "="); found && !strings.HasPrefix(key, "#") {
+			unit[key] = value
+		}
+	}
+	for _, blind := range []string{"ProtectKernelTunables", "ProtectProc", "ProcSubset", "PrivateNetwork", "PrivateUsers", "User"} {
+		if unit[blind] != "" {
+			t.Errorf("%s=%s", blind, unit[blind])
+		}
+	}
+	if unit["ExecStart"] != "/usr/local/bin/tcptune drift" || unit["DynamicUser"] != "yes" || unit["AmbientCapabilities"] != unit["CapabilityBoundingSet"] {
+		t.Errorf("this test knows another unit: %v", unit)
+	}
+
+	// As the unit's user, who has the unit's capabilities.
+	capability := strings.ToLower(strings.TrimPrefix(unit["AmbientCapabilities"], "CAP_"))
+	only := "-all,+" + capability
+	asUnit := "setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --inh-caps " + only + " --ambient-caps " + only + " --bounding-set " + only + " "
+	h.shell(t, "mount -t tmpfs none /run; mkdir -p /run/systemd/system; umask 077; echo net.ipv4.tcp_fin_timeout = 33 > /etc/sysctl.d/50-secret.conf")
+	for command, reads := range map[string]bool{asUnit: true, strings.ReplaceAll(asUnit, only, "-all"): false} {
+		seen := h.shell(t, command+"tcptune facts")
+		holds(t, seen, `"loader": "systemd-sysctl"`)
+		if got := strings.Contains(seen, `"value": "33"`); got != reads {
+			t.Errorf("that %sreads a file of root's alone is %v", command, got)
+		}
+	}
+	if out, code := h.run(t, "sh", "-c", asUnit+"sysctl -w net.ipv4.tcp_fin_timeout=33"); code == 0 || h.running(t, "net.ipv4.tcp_fin_timeout") != "60" {
+		t.Errorf("it may write parameters: %s", out)
+	}
+	// What ProtectKernelTunables would do.
+	h.shell(t, "mount --bind /proc/sys /proc/sys; mount -o remount,bind,ro /proc/sys")
+	holds(t, h.shell(t, asUnit+"tcptune facts"), `"loader": ""`, "/proc/sys/net is read-only, without which systemd-sysctl.service is not started")
+}
