@@ -27,6 +27,8 @@ type Plan struct {
 	// Worse lists the warnings and errors that the planned state would bring in.
 	// A plan that brings in an error must not be applied.
 	Worse []Finding `json:"worse"`
+	// FilesOnly: only the drop-in would be written. There are no steps then.
+	FilesOnly bool `json:"files_only,omitempty"`
 	// DropIn is the file that would be written; nil unless the plan is to outlast a
 	// reboot.
 	DropIn *PlannedDropIn `json:"drop_in,omitempty"`

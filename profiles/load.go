@@ -88,12 +88,12 @@ func load(name string, heirs []string) (Profile, error) {
 // program.
 func find(name string) (text []byte, file regular.Source, err error) {
 	if isPath(name) {
-		return regular.Read(name, tomlfile.MaxSize)
+		return regular.ReadSource(name, tomlfile.MaxSize)
 	}
 	if !fs.ValidPath(name) {
 		return nil, regular.Source{}, fmt.Errorf("%q is not a profile's name", name)
 	}
-	text, file, err = regular.Read(filepath.Join(Directory, name+".toml"), tomlfile.MaxSize)
+	text, file, err = regular.ReadSource(filepath.Join(Directory, name+".toml"), tomlfile.MaxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		file = regular.Source{Path: BuiltIn}
 		text, err = builtIn.ReadFile(name + ".toml")

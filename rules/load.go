@@ -159,6 +159,21 @@ func (s Set) Without(patterns []string) (Set, error) {
 	return rest, nil
 }
 
+// Only is what of the set matches one of the patterns, as Without takes them.
+func (s Set) Only(patterns []string) (Set, error) {
+	chosen := Set{byName: map[string]Rule{}}
+	for _, pattern := range patterns {
+		names, err := s.matching(pattern)
+		if err != nil {
+			return Set{}, err
+		}
+		for _, name := range names {
+			chosen.byName[name] = s.byName[name]
+		}
+	}
+	return chosen, nil
+}
+
 // document is a rule's file up to its examples. What is below Suggest is free in
 // form; everything else is checked strictly.
 type document struct {

@@ -19,19 +19,23 @@ var ErrNot = errors.New("is no regular file")
 // A check reads hundreds of small files. The runtime would make each ready for
 // being waited for, which takes as long as the reading.
 func Read(path string, most int) (content []byte, mode fs.FileMode, err error) {
+	content, stat, err := read(path, most)
+	return content, fs.FileMode(stat.Mode).Perm(), err
+}
+
+func read(path string, most int) (content []byte, stat unix.Stat_t, err error) {
 	fd, err := again(func() (int, error) {
 		return unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	})
 	if err != nil {
-		return nil, 0, err
+		return nil, stat, err
 	}
 	defer unix.Close(fd)
-	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
-		return nil, 0, err
+		return nil, stat, err
 	}
 	if stat.Mode&unix.S_IFMT != unix.S_IFREG {
-		return nil, 0, ErrNot
+		return nil, stat, ErrNot
 	}
 	// One byte more than there is tells the end; files of the kernel have no size.
 	content = make([]byte, 0, min(int64(most), max(stat.Size, 511)+1))
@@ -41,14 +45,14 @@ func Read(path string, most int) (content []byte, mode fs.FileMode, err error) {
 		}
 		n, err := again(func() (int, error) { return unix.Read(fd, content[len(content):min(cap(content), most)]) })
 		if err != nil {
-			return nil, 0, err
+			return nil, stat, err
 		}
 		if n == 0 {
 			break
 		}
 		content = content[:len(content)+n]
 	}
-	return content, fs.FileMode(stat.Mode).Perm(), nil
+	return content, stat, nil
 }
 
 func again(call func() (int, error)) (n int, err error) {

@@ -1,6 +1,7 @@
 package regular_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,17 +20,22 @@ func TestWhoCouldHaveWrittenAFile(t *testing.T) {
 		spoil func(t *testing.T, root string) error
 		want  string // "" if only root could
 	}{
-		"only root":                {func(*testing.T, string) error { return nil }, ""},
-		"sticky":                   {func(_ *testing.T, root string) error { return os.Chmod(root, 0o777|os.ModeSticky) }, ""},
-		"somebody's":               {func(_ *testing.T, root string) error { return os.Chown(root+"/a/b/f", 1000, 0) }, "/f belongs to uid 1000 with mode 0644"},
-		"the group's":              {func(_ *testing.T, root string) error { return os.Chmod(root+"/a/b/f", 0o664) }, "/f belongs to uid 0 with mode 0664"},
-		"everybody's":              {func(_ *testing.T, root string) error { return os.Chmod(root+"/a/b/f", 0o646) }, "/f belongs to uid 0 with mode 0646"},
-		"in somebody's folder":     {func(_ *testing.T, root string) error { return os.Chown(root+"/a/b", 1000, 0) }, "/b, which belongs to uid 1000 with mode 0755"},
-		"below somebody's":         {func(_ *testing.T, root string) error { return os.Chown(root+"/a", 1000, 0) }, "/a, which belongs to uid 1000 with mode 0755"},
-		"below everybody's":        {func(_ *testing.T, root string) error { return os.Chmod(root+"/a", 0o777) }, "/a, which belongs to uid 0 with mode 0777"},
-		"somebody's, sticky":       {func(_ *testing.T, root string) error { return os.Chown(root, 1000, 0) }, ", which belongs to uid 1000 with mode 0755"},
-		"a link that somebody set": {func(_ *testing.T, root string) error { return relink(root, "link") }, "/theirs, which belongs to uid 1000"},
-		"a link to somebody's":     {func(_ *testing.T, root string) error { return relink(root, "target") }, "/theirs, which belongs to uid 1000"},
+		"only root":  {func(*testing.T, string) error { return nil }, ""},
+		"sticky":     {func(_ *testing.T, root string) error { return os.Chmod(root, 0o777|os.ModeSticky) }, ""},
+		"somebody's": {func(_ *testing.T, root string) error { return os.Chown(root+"/a/b/f", 1000, 0) }, "/f belongs to user 1000"},
+		"the group's": {func(_ *testing.T, root string) error {
+			return errors.Join(os.Chown(root+"/a/b/f", 0, 1000), os.Chmod(root+"/a/b/f", 0o664))
+		}, "/f with mode 0664 lets others write to it"},
+		"everybody's":              {func(_ *testing.T, root string) error { return os.Chmod(root+"/a/b/f", 0o646) }, "/f with mode 0646 lets others write to it"},
+		"in somebody's folder":     {func(_ *testing.T, root string) error { return os.Chown(root+"/a/b", 1000, 0) }, "/b belongs to user 1000"},
+		"below somebody's":         {func(_ *testing.T, root string) error { return os.Chown(root+"/a", 1000, 0) }, "/a belongs to user 1000"},
+		"below everybody's":        {func(_ *testing.T, root string) error { return os.Chmod(root+"/a", 0o777) }, "/a with mode 0777 lets others write to it"},
+		"somebody's, sticky":       {func(_ *testing.T, root string) error { return os.Chown(root, 1000, 0) }, " belongs to user 1000"},
+		"root's group's":           {func(_ *testing.T, root string) error { return os.Chmod(root+"/a/b/f", 0o664) }, ""},
+		"a sticky file":            {func(_ *testing.T, root string) error { return os.Chmod(root+"/a/b/f", 0o666|os.ModeSticky) }, "/f with mode 0666 lets others write to it"},
+		"by links through theirs":  {func(_ *testing.T, root string) error { return relink(root, "between") }, "/theirs belongs to user 1000"},
+		"a link that somebody set": {func(_ *testing.T, root string) error { return relink(root, "link") }, "/theirs belongs to user 1000"},
+		"a link to somebody's":     {func(_ *testing.T, root string) error { return relink(root, "target") }, "/theirs belongs to user 1000"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
@@ -51,7 +57,7 @@ func TestWhoCouldHaveWrittenAFile(t *testing.T) {
 			} else if link := root + "/link"; exists(link) {
 				file = link
 			}
-			text, source, err := regular.Read(file, 100)
+			text, source, err := regular.ReadSource(file, 100)
 			if err != nil || string(text) != "text" {
 				t.Fatalf("%q, %v", text, err)
 			}
@@ -70,10 +76,18 @@ func relink(root, which string) error {
 		return err
 	}
 	var err error
-	if which == "link" {
+	switch which {
+	case "between": // from root's link by one of theirs to root's file
+		if err := os.Symlink(root+"/a/b/f", theirs+"/next"); err != nil {
+			return err
+		}
+		err = os.Symlink(theirs+"/next", root+"/link")
+	case "link":
 		err = os.Symlink(root+"/a/b/f", theirs+"/link")
-	} else if err = os.Rename(root+"/a/b/f", theirs+"/f"); err == nil {
-		err = os.Symlink(theirs+"/f", root+"/link")
+	default:
+		if err = os.Rename(root+"/a/b/f", theirs+"/f"); err == nil {
+			err = os.Symlink(theirs+"/f", root+"/link")
+		}
 	}
 	if err != nil {
 		return err
@@ -88,10 +102,10 @@ func TestAFileThatIsTooLargeIsNotRead(t *testing.T) {
 	if err := os.WriteFile(path, make([]byte, 2049), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := regular.Read(path, 2048); err == nil || !strings.Contains(err.Error(), "larger than 2 KiB") {
+	if _, _, err := regular.ReadSource(path, 2048); err == nil || !strings.Contains(err.Error(), "larger than 2 KiB") {
 		t.Errorf("error %v", err)
 	}
-	if text, _, err := regular.Read(path, 2049); err != nil || len(text) != 2049 {
+	if text, _, err := regular.ReadSource(path, 2049); err != nil || len(text) != 2049 {
 		t.Errorf("%d bytes, %v", len(text), err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aymanbagabas/go-udiff"
 
@@ -23,7 +24,11 @@ const shownListeners = 12
 // Plan writes what a plan would change.
 func (t Text) Plan(w io.Writer, plan advisor.Plan) error {
 	p := t.printer(w)
-	p.raw(p.bold("PLAN") + "  " + printable.Text(fmt.Sprintf("profile %s: %s, %d as wanted already, %d not to be had here", plan.Profile, count(len(plan.Steps), "change"), plan.Met, len(plan.Skipped))))
+	changes := count(len(plan.Steps), "change")
+	if plan.FilesOnly {
+		changes = "the drop-in alone"
+	}
+	p.raw(p.bold("PLAN") + "  " + printable.Text(fmt.Sprintf("profile %s: %s, %d as wanted already, %d not to be had here", plan.Profile, changes, plan.Met, len(plan.Skipped))))
 	for _, s := range plan.Steps {
 		p.raw("")
 		p.raw("  " + p.bold(string(s.Key)) + "  " + printable.Text(spaced(s.From)+" -> "+spaced(s.To)))
@@ -162,9 +167,7 @@ func (t Text) Applied(w io.Writer, r advisor.Applied) error {
 	p.raw("")
 	if r.ID == "" {
 		p.line("Nothing to change: everything that can be had here is as wanted.")
-		if r.AtBoot != nil {
-			p.atBoot(*r.AtBoot)
-		}
+		p.proof(r)
 		return p.err
 	}
 	p.line("Applied: %s written and read back.", count(len(r.Written), "parameter"))
@@ -172,26 +175,83 @@ func (t Text) Applied(w io.Writer, r advisor.Applied) error {
 		p.field("same", fmt.Sprintf("%s = %s already", c.Key, spaced(c.To)))
 	}
 	p.file(r.DropIn)
-	if r.AtBoot != nil {
-		p.atBoot(*r.AtBoot)
+	p.proof(r)
+	if r.Window == nil {
+		p.line("'tcptune rollback' takes this back (transaction %s).", r.ID)
+	} else {
+		p.line("This is taken back at %s unless 'tcptune confirm' keeps it; 'tcptune extend 5m' gives it more time (transaction %s).", clock(r.Window.Deadline), r.ID)
 	}
-	p.line("'tcptune rollback' takes this back (transaction %s).", r.ID)
 	return p.err
 }
 
-// RolledBack writes what a rollback did.
-func (t Text) RolledBack(w io.Writer, r change.Result) error {
+// Confirmed writes what a confirmation did.
+func (t Text) Confirmed(w io.Writer, r advisor.Applied) error {
 	p := t.printer(w)
-	if r.Rebooted {
+	p.line("Confirmed: transaction %s stays. 'tcptune rollback' takes it back.", r.ID)
+	for _, l := range r.Left {
+		p.field("moved", fmt.Sprintf("%s = %s, and not %s: %s", l.Key, spaced(l.Found), spaced(l.Wanted), l.Why))
+	}
+	p.file(r.DropIn)
+	p.proof(r)
+	return p.err
+}
+
+// Extended writes how long a transaction waits now.
+func (t Text) Extended(w io.Writer, e change.Entry) error {
+	p := t.printer(w)
+	p.line("Transaction %s is taken back at %s unless 'tcptune confirm' keeps it.", e.ID, clock(e.Window.Deadline))
+	return p.err
+}
+
+// Unpersisted writes what became of the drop-in.
+func (t Text) Unpersisted(w io.Writer, r advisor.Applied) error {
+	p := t.printer(w)
+	if r.ID == "" {
+		p.line("Nothing to remove: there is no drop-in.")
+		return p.err
+	}
+	p.file(r.DropIn)
+	p.line("'tcptune rollback' brings it back (transaction %s).", r.ID)
+	return p.err
+}
+
+func (p *printer) proof(r advisor.Applied) {
+	if r.AtBoot != nil {
+		p.atBoot(*r.AtBoot)
+	}
+}
+
+// clock is a time as a clock on the wall here shows it.
+func clock(t time.Time) string { return t.Local().Format(time.TimeOnly) }
+
+// Remaining is how much time there is, without fractions of a second.
+func Remaining(d time.Duration) string { return d.Round(time.Second).String() }
+
+// RolledBack writes what a rollback did or, if it was only tried, would do.
+func (t Text) RolledBack(w io.Writer, r change.Result, dry bool) error {
+	p := t.printer(w)
+	switch {
+	case r.State == change.Applied: // what was cut off is completed
+		p.line("Completed transaction %s: %s written.", r.ID, count(len(r.Written), "parameter"))
+	case r.Rebooted:
 		p.line("Transaction %s is of an earlier boot: its values ended with it.", r.ID)
-	} else {
+	case dry:
+		p.line("Dry run: of transaction %s %s would be restored.", r.ID, count(len(r.Restored), "parameter"))
+	default:
 		p.line("Rolled back transaction %s: %s restored.", r.ID, count(len(r.Restored), "parameter"))
+	}
+	for _, c := range r.Written {
+		p.field("written", fmt.Sprintf("%s = %s (was %s)", c.Key, spaced(c.To), spaced(c.From)))
 	}
 	for _, c := range r.Restored {
 		p.field("restored", fmt.Sprintf("%s = %s (was %s)", c.Key, spaced(c.From), spaced(c.To)))
 	}
 	for _, c := range r.Same {
-		p.field("same", fmt.Sprintf("%s = %s already", c.Key, spaced(c.From)))
+		value := c.From
+		if r.State == change.Applied {
+			value = c.To
+		}
+		p.field("same", fmt.Sprintf("%s = %s already", c.Key, spaced(value)))
 	}
 	for _, l := range r.Left {
 		p.field("left", fmt.Sprintf("%s = %s, not put back to %s: %s", l.Key, spaced(l.Found), spaced(l.Wanted), l.Why))
@@ -222,18 +282,11 @@ func (t Text) History(w io.Writer, records []change.Record, here change.Identity
 		p.line("Nothing was applied so far.")
 		return p.err
 	}
-	rows := [][]string{{"transaction", "state", "profile", "by", "where", "what"}}
+	rows := [][]string{{"transaction", "state", "now", "profile", "by", "where", "what"}}
 	for _, r := range records {
 		if r.Damaged != nil {
-			rows = append(rows, []string{r.ID, "damaged", "", "", "", r.Damaged.Error()})
+			rows = append(rows, []string{r.ID, "damaged", "", "", "", "", r.Damaged.Error()})
 			continue
-		}
-		by := r.By.Login
-		if by == "" {
-			by = r.By.Sudo
-		}
-		if by == "" {
-			by = fmt.Sprintf("uid %d", r.By.UID)
 		}
 		what := count(len(r.Changes), "change")
 		switch {
@@ -245,15 +298,45 @@ func (t Text) History(w io.Writer, records []change.Record, here change.Identity
 		if r.Reason != "" {
 			what += ": " + r.Reason
 		}
+		if r.Failure != "" {
+			what += "; " + r.Failure
+		}
 		where := "here"
 		if r.Boot != here.Boot {
 			where = "earlier boot"
 		} else if !r.Namespace.Same(here.Namespace) {
 			where = r.Namespace.String()
 		}
-		rows = append(rows, []string{r.ID, string(r.State), r.Profile, by, where, what})
+		rows = append(rows, []string{r.ID, string(r.State), now(r, here), r.Profile, who(r.By), where, what})
 	}
 	return t.Table(w, rows)
+}
+
+// who asked for a transaction: who logged in, and who called sudo if that is
+// somebody else.
+func who(by change.Author) string {
+	switch {
+	case by.Login == "" && by.Sudo == "":
+		return fmt.Sprintf("uid %d", by.UID)
+	case by.Login == "":
+		return by.Sudo
+	case by.Sudo == "" || by.Sudo == by.Login:
+		return by.Login
+	}
+	return by.Login + " (sudo: " + by.Sudo + ")"
+}
+
+// now is what of a transaction is still in effect.
+func now(r change.Record, here change.Identity) string {
+	switch {
+	case r.EndedByReboot(here):
+		return "ended by a reboot"
+	case r.Now == nil:
+		return ""
+	case r.Now.Left == nil:
+		return fmt.Sprintf("all %d hold", r.Now.Hold)
+	}
+	return fmt.Sprintf("%d of %d hold", r.Now.Hold, r.Now.Hold+len(r.Now.Left))
 }
 
 // spaced prints a value with single blanks, or says that it is empty.

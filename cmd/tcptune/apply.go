@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -19,10 +21,12 @@ import (
 
 type applyFlags struct {
 	planFlags
-	reason string
-	format string
-	yes    bool
-	dryRun bool
+	window      windowFlags
+	reason      string
+	format      string
+	yes         bool
+	dryRun      bool
+	runtimeOnly bool
 }
 
 func (a *app) applyCommand() *cobra.Command {
@@ -35,6 +39,12 @@ what differs, reads each value back, and on the first failure puts everything ba
 in reverse. 'tcptune rollback' takes it back later. It acts on the network
 namespace it runs in.
 
+With --confirm it takes the change back at the end of the time unless somebody
+confirms: here by Enter, or with --detach by 'tcptune confirm'. That is armed before
+the first write, and needs neither this terminal nor this process. Hang-up, Ctrl-C
+and the end of input take it back at once. A reboot does too: a drop-in is put in
+place only when the change is confirmed.
+
 FILE is a plan that 'tcptune plan --out' kept. Exactly that is done, or nothing
 because a value is not as it was when the plan was made.
 
@@ -43,6 +53,8 @@ profiles, plans and rules that others may have written.`,
 		Example: `  sudo tcptune apply --profile highconn --dry-run
   sudo tcptune apply --profile highconn --reason 'OPS-1234 reconnect storm'
   sudo tcptune apply --profile highconn --persist --yes
+  sudo tcptune apply --profile highconn --confirm 60s
+  sudo tcptune apply --profile highconn --confirm 5m --detach --yes --health 'curl -fsm 3 http://localhost/'
   sudo tcptune apply edge-proxy.plan`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -57,14 +69,17 @@ profiles, plans and rules that others may have written.`,
 				if file = args[0]; file == "" {
 					return usage("", "the plan's file has an empty name")
 				}
-				for _, name := range []string{"profile", "persist"} {
+				for _, name := range []string{"profile", "persist", "persist-only", "runtime-only"} {
 					if cmd.Flags().Changed(name) {
 						return usage("", "--%s has no part in applying a plan's file: that says it", name)
 					}
 				}
 			}
-			if len(f.reason) > maxReason {
-				return usage("", "--reason is longer than %d characters", maxReason)
+			if err := checkReason(f.reason); err != nil {
+				return err
+			}
+			if err := f.window.check(cmd, a); err != nil {
+				return err
 			}
 			if f.format == "json" && !f.yes && !f.dryRun {
 				return usage("", "--format json goes with --yes or --dry-run")
@@ -77,13 +92,29 @@ profiles, plans and rules that others may have written.`,
 	flags := cmd.Flags()
 	flags.BoolVarP(&f.yes, "yes", "y", false, "do not ask")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "show the plan and write nothing")
-	flags.StringVar(&f.reason, "reason", "", "a note for the history")
+	flags.BoolVar(&f.filesOnly, "persist-only", false, "write the drop-in and no parameter, for the next boot")
+	flags.BoolVar(&f.runtimeOnly, "runtime-only", false, "write parameters and no drop-in, which is the default")
+	cmd.MarkFlagsMutuallyExclusive("persist", "persist-only", "runtime-only")
+	registerReason(cmd, &f.reason)
+	f.window.register(cmd)
+	cmd.MarkFlagsMutuallyExclusive("persist-only", "confirm") // nothing of it acts before the next boot
 	registerFormat(cmd, &f.format)
 	return cmd
 }
 
 // maxReason keeps a note for the history a note.
 const maxReason = 500
+
+func registerReason(cmd *cobra.Command, reason *string) {
+	cmd.Flags().StringVar(reason, "reason", "", "a note for the history")
+}
+
+func checkReason(reason string) error {
+	if len(reason) > maxReason {
+		return usage("", "--reason is longer than %d characters", maxReason)
+	}
+	return nil
+}
 
 func registerStateDir(cmd *cobra.Command, dir *string) {
 	cmd.Flags().StringVar(dir, "state-dir", change.DefaultDir, "`FOLDER` of the journal")
@@ -137,34 +168,98 @@ func (a *app) chosenPlan(ctx context.Context, f applyFlags, file string) (planne
 }
 
 func (a *app) carryOut(ctx context.Context, f applyFlags, p planned) error {
-	tree, err := openTree()
+	s, err := openStore(f.stateDir)
 	if err != nil {
 		return err
 	}
-	journal, err := change.OpenJournal(f.stateDir)
-	if err != nil {
-		return classify(err, exitRefused)
+	request := p.request()
+	request.By, request.Reason, request.Window = change.CurrentAuthor(), f.reason, f.window.length
+	if request.Window > 0 && !p.Idle() {
+		h, err := newHealth(f.window.health, f.rules, nil)
+		if err != nil {
+			return err
+		}
+		if err := h.before(ctx); err != nil {
+			return err
+		}
+		if request.Arm, err = arm(f.stateDir, f.window, f.rules, h); err != nil {
+			return err
+		}
 	}
 	ctx, release := uninterrupted(ctx)
 	defer release()
-	request := p.request()
-	request.By, request.Reason = change.CurrentAuthor(), f.reason
-	result, err := change.Apply(ctx, tree, journal, request)
+	result, err := change.Apply(ctx, s.tree, s.journal, request)
 	if err != nil {
 		return errors.Join(a.printUndone(f.format, err), classify(err, exitRefused))
 	}
+	if result.State == change.Unconfirmed && !f.window.detach {
+		return a.decide(ctx, s, f, result)
+	}
+	return a.printApplied(f.format, result)
+}
+
+// decide waits for the decision on a change that is in effect.
+func (a *app) decide(ctx context.Context, s store, f applyFlags, result change.Result) error {
+	if f.format == "text" {
+		// A terminal that is gone is found out below.
+		_ = a.text(rules.Info).Applied(a.out, advisor.Applied{Result: result})
+	}
+	confirmed, err := a.await(ctx, s, result.ID, f.window)
+	if err != nil {
+		return errors.Join(a.printUndone(f.format, err), classify(err, exitUndoFailed))
+	}
+	e, err := s.journal.Entry(result.ID)
+	if err != nil {
+		return classify(err, exitUndoFailed)
+	}
+	if e.State == change.Applied {
+		result.State, result.Window = e.State, nil
+		if confirmed != nil {
+			result.DropIn, result.Left = confirmed.DropIn, confirmed.Left
+		} else if e.Layer != nil {
+			result.DropIn = &change.FileResult{Path: e.Layer.Path, Outcome: change.FileWritten}
+		}
+		if f.format == "json" {
+			return a.printApplied(f.format, result)
+		}
+		return a.printConfirmed(f.format, result)
+	}
+	code := exitUndone
+	if e.State != change.RolledBack {
+		code = exitUndoFailed
+	}
+	back := change.Result{Schema: change.ResultSchema, ID: e.ID, State: e.State, Left: e.Left, Covered: e.Covered}
+	for _, c := range e.Changes {
+		if _, covered := e.Covered[c.Key]; !covered && !left(e.Left, c.Key) {
+			back.Restored = append(back.Restored, c)
+		}
+	}
+	err = &failure{code, fmt.Errorf("transaction %s was taken back: %s", e.ID, cmp.Or(e.Failure, "by another tcptune")), ""}
+	return errors.Join(err, a.printRolledBack(f.format, []change.Result{back}, false)) // in this order: the terminal may be gone
+}
+
+func left(list []change.Left, key sysctl.Key) bool {
+	return slices.ContainsFunc(list, func(l change.Left) bool { return l.Key == key })
+}
+
+// printApplied prints what is in effect, and proves what of it will outlast a
+// reboot.
+func (a *app) printApplied(format string, result change.Result) error {
+	return a.printProven(format, "applied", result, a.text(rules.Info).Applied)
+}
+
+func (a *app) printProven(format, done string, result change.Result, text func(io.Writer, advisor.Applied) error) error {
 	applied := advisor.Applied{Result: result}
-	if result.DropIn != nil {
+	if result.DropIn != nil && result.DropIn.Outcome != change.FileRemoved {
 		applied.AtBoot = proveAtBoot(result.DropIn.Path)
 	}
-	print := a.text(rules.Info).Applied
-	if f.format == "json" {
-		print = func(w io.Writer, r advisor.Applied) error { return printable.JSON(w, r) }
+	if format == "json" {
+		text = func(w io.Writer, r advisor.Applied) error { return printable.JSON(w, r) }
 	}
-	if err := print(a.out, applied); err != nil {
-		return &failure{exitUnreadable, fmt.Errorf("applied as transaction %q, and that could not be printed: %w", result.ID, err), ""}
+	if err := text(a.out, applied); err != nil {
+		return &failure{exitUnreadable, fmt.Errorf("%s as transaction %q, and that could not be printed: %w", done, result.ID, err), ""}
 	}
-	if applied.AtBoot != nil && len(applied.AtBoot.Beaten) > 0 {
+	if applied.AtBoot != nil && len(applied.AtBoot.Beaten) > 0 || len(result.Left) > 0 {
 		return &failure{code: exitFindings}
 	}
 	return nil
@@ -184,15 +279,6 @@ func (a *app) printUndone(format string, err error) error {
 		return printable.JSON(a.out, undone.Result)
 	}
 	return nil
-}
-
-func openTree() (*sysctl.Tree, error) {
-	release, err := sysctl.RunningRelease()
-	if err != nil {
-		return nil, unreadable(err)
-	}
-	tree, err := sysctl.Open(sysctl.DefaultRoot, release)
-	return tree, unreadable(err)
 }
 
 // trusted refuses, for root, what somebody else may have written: a profile or a

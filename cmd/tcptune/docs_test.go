@@ -120,7 +120,9 @@ func leaves(cmd *cobra.Command) []*cobra.Command {
 	}
 	var all []*cobra.Command
 	for _, sub := range cmd.Commands() {
-		all = append(all, leaves(sub)...)
+		if !sub.Hidden {
+			all = append(all, leaves(sub)...)
+		}
 	}
 	return all
 }

@@ -20,7 +20,7 @@ const (
 	exitFindings   = 1 // findings; with plan --exit-code, changes pending; with rollback, values left to whoever changed them
 	exitUsage      = 2 // wrong usage
 	exitUnreadable = 3 // could not read, or print, what was needed
-	exitUndone     = 4 // apply failed and was undone
+	exitUndone     = 4 // apply failed, or was not confirmed, and was undone
 	exitUndoFailed = 5 // undo failed, the host needs a look
 	exitRefused    = 6 // refused: rules, state moved, another run holds the lock
 )
@@ -76,12 +76,14 @@ func classify(err error, otherwise int) error {
 	case errors.As(err, &moved):
 		return &failure{exitRefused, err, "somebody changed parameters meanwhile; plan again"}
 	case errors.As(err, &unfinished):
-		return &failure{exitRefused, err, "'tcptune rollback' undoes the unfinished transaction"}
-	case errors.Is(err, change.ErrNothingToUndo), errors.Is(err, change.ErrNoEntry):
+		return &failure{exitRefused, err, hintUnfinished}
+	case errors.Is(err, change.ErrNothingToUndo), errors.Is(err, change.ErrNoEntry), errors.Is(err, change.ErrNoWindow):
 		return &failure{exitRefused, err, "'tcptune history' lists what was applied"}
 	case errors.As(err, &open):
-		return &failure{exitRefused, err, "'tcptune rollback' takes it back"}
-	case errors.As(err, &notOurs), errors.As(err, &edited), errors.As(err, &namespace), errors.As(err, &damaged):
+		return &failure{exitRefused, err, hintUnconfirmed}
+	case errors.As(err, &edited):
+		return &failure{exitRefused, err, "--force replaces it; 'tcptune rollback' then brings it back"}
+	case errors.As(err, &notOurs), errors.As(err, &namespace), errors.As(err, &damaged):
 		return &failure{exitRefused, err, ""}
 	case errors.Is(err, context.Canceled):
 		return &failure{otherwise, errors.New("interrupted"), ""}

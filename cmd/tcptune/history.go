@@ -13,8 +13,11 @@ import (
 func (a *app) historyCommand() *cobra.Command {
 	var stateDir, format string
 	cmd := &cobra.Command{
-		Use:     "history",
-		Short:   "List what was applied, when, by whom and why",
+		Use:   "history",
+		Short: "List what was applied, when, by whom and why, and what of it still holds",
+		Long: `History lists the transactions, the newest first: who logged in and who called
+sudo, the reason given, and how many of the values are still as the transaction made
+them.`,
 		Example: "  sudo tcptune history\n  sudo tcptune history --format json",
 		Args:    noArguments,
 		RunE: func(*cobra.Command, []string) error {
@@ -30,6 +33,11 @@ func (a *app) historyCommand() *cobra.Command {
 				return unreadable(err)
 			}
 			here, _ := change.Here() // without /proc, all are elsewhere
+			if tree, err := openTree(); err == nil {
+				for i := range records {
+					records[i].Look(tree, here)
+				}
+			}
 			if format == "json" {
 				err = printable.JSON(a.out, records)
 			} else {
@@ -38,9 +46,7 @@ func (a *app) historyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if unfinished, err := journal.Unfinished(); err == nil && len(unfinished) > 0 {
-				fmt.Fprintf(a.err, "tcptune: hint: transaction %s was cut off in the middle; 'tcptune rollback' undoes it\n", unfinished[0].ID)
-			}
+			a.tellPending(stateDir)
 			for _, r := range records {
 				if r.Damaged != nil {
 					return &failure{exitUnreadable, fmt.Errorf("%w", r.Damaged), ""}

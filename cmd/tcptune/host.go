@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/observe"
 	"github.com/tcptune/tcptune/advisor/printable"
+	"github.com/tcptune/tcptune/sysctl/change"
 	"github.com/tcptune/tcptune/sysctl/netns"
 )
 
@@ -24,6 +26,7 @@ type hostFlags struct {
 	netns       string
 	sampleAbove int64
 	bpf         bool
+	stateDir    string // of the journal; "" for the default
 }
 
 // everyNamespace is the --netns that means all.
@@ -80,7 +83,7 @@ func (h *hostFlags) snapshot(ctx context.Context, a *app) (*facts.Snapshot, erro
 		}
 		return s, err
 	}
-	o, err := h.options()
+	o, err := h.options(a)
 	if err != nil {
 		return nil, err
 	}
@@ -89,14 +92,16 @@ func (h *hostFlags) snapshot(ctx context.Context, a *app) (*facts.Snapshot, erro
 	return s, unreadable(err)
 }
 
-// observing says how to look, wherever.
-func (h *hostFlags) observing() observe.Options {
+// observing says how to look, wherever. What waits for a decision here is told
+// before anything else.
+func (h *hostFlags) observing(a *app) observe.Options {
+	a.tellPending(cmp.Or(h.stateDir, change.DefaultDir))
 	return observe.Options{Interval: h.interval, BehindNAT: h.behindNAT, SampleAbove: h.sampleAbove, Version: versionText()}
 }
 
 // options say how to look into one network namespace of this host.
-func (h *hostFlags) options() (observe.Options, error) {
-	o := h.observing()
+func (h *hostFlags) options(a *app) (observe.Options, error) {
+	o := h.observing(a)
 	switch h.netns {
 	case "":
 		return o, nil
@@ -116,7 +121,7 @@ func (h *hostFlags) everywhere(ctx context.Context, a *app) ([]observe.Inside, e
 	if err := h.check(); err != nil {
 		return nil, err
 	}
-	o := h.observing()
+	o := h.observing(a)
 	defer a.progress(h.doing())()
 	seen, err := observe.Everywhere(ctx, o)
 	return seen, unreadable(err)

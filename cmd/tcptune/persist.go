@@ -4,18 +4,25 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
 
 	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/rules"
 	"github.com/tcptune/tcptune/sysctl/change"
 	"github.com/tcptune/tcptune/sysctl/conf"
 )
+
+// errNotTheHosts refuses the host's drop-in to a container.
+var errNotTheHosts = &failure{exitRefused, errors.New("refused: in a network namespace other than the host's first the drop-in would set the host's values at its next boot"),
+	"--drop-in FILE names a file of the namespace's own"}
 
 // planDropIn is the drop-in of a plan as it is and as it would be, and what the
 // files that are read at boot will make of it.
 func (a *app) planDropIn(f planFlags, p planned) (*advisor.PlannedDropIn, error) {
 	if !p.snapshot.Namespace.Initial && !f.dropInNamed {
-		return nil, &failure{exitRefused, errors.New("refused: --persist in a network namespace other than the host's first would set the host's values at its next boot"),
-			"--drop-in FILE names a file of the namespace's own"}
+		return nil, errNotTheHosts
 	}
 	journal, err := change.OpenJournal(f.stateDir)
 	if err != nil {
@@ -37,7 +44,10 @@ func (a *app) planDropIn(f planFlags, p planned) (*advisor.PlannedDropIn, error)
 
 // request is what the plan asks of a transaction.
 func (p planned) request() change.Request {
-	r := change.Request{Changes: p.Changes(), Profile: p.Profile}
+	r := change.Request{Profile: p.Profile, Force: p.force}
+	if !p.FilesOnly {
+		r.Changes = p.Changes()
+	}
 	if p.DropIn != nil {
 		r.Persist = &change.Layer{Path: p.DropIn.Path, Settings: p.Settings()}
 	}
@@ -55,4 +65,49 @@ func proveAtBoot(path string) *advisor.AtBoot {
 		}
 	}
 	return &advisor.AtBoot{Loader: inUse.Loader, Evidence: inUse.Evidence, Unread: fmt.Sprintf("it could not be read again: %v", err), Beaten: []advisor.Beaten{}, Unseen: []string{}}
+}
+
+func (a *app) unpersistCommand() *cobra.Command {
+	var stateDir, path, reason, format string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "unpersist",
+		Short: "Remove the drop-in, so that nothing of it outlasts a reboot",
+		Long: `Unpersist removes the drop-in of all transactions and writes no parameter. It is a
+transaction itself: 'tcptune rollback' brings the file back.`,
+		Example: "  sudo tcptune unpersist --reason 'now in the image'",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			if err := checkReason(reason); err != nil {
+				return err
+			}
+			path, err := filepath.Abs(path)
+			if err != nil {
+				return err
+			}
+			s, err := openStore(stateDir)
+			if err != nil {
+				return err
+			}
+			if s.tree.IsChild() && !cmd.Flags().Changed("drop-in") {
+				return errNotTheHosts
+			}
+			ctx, release := uninterrupted(cmd.Context())
+			defer release()
+			result, err := change.Apply(ctx, s.tree, s.journal, change.Request{Persist: &change.Layer{Path: path, Alone: true}, Force: force, By: change.CurrentAuthor(), Reason: reason})
+			if err != nil {
+				return errors.Join(a.printUndone(format, err), classify(err, exitRefused))
+			}
+			return a.printProven(format, "removed", result, a.text(rules.Info).Unpersisted)
+		},
+	}
+	registerFormat(cmd, &format)
+	registerStateDir(cmd, &stateDir)
+	registerReason(cmd, &reason)
+	cmd.Flags().StringVar(&path, "drop-in", change.DefaultDropIn, "the drop-in's `FILE`")
+	cmd.Flags().BoolVar(&force, "force", false, "remove it even if somebody edited it")
+	return cmd
 }

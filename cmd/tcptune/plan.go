@@ -26,7 +26,10 @@ type planFlags struct {
 	profile  string
 	stateDir string
 	persist  bool
-	dropIn   string
+	// filesOnly persists, and writes no parameter.
+	filesOnly bool
+	force     bool
+	dropIn    string
 	// dropInNamed: the user said where, the default did not.
 	dropInNamed bool
 }
@@ -36,6 +39,7 @@ func (f *planFlags) register(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.profile, "profile", "", "the profile's `NAME` or file")
 	flags.BoolVar(&f.persist, "persist", false, "also write a drop-in, so that the values outlast a reboot")
+	flags.BoolVar(&f.force, "force", false, "with --persist, replace the drop-in even if somebody edited it")
 	flags.StringVar(&f.dropIn, "drop-in", change.DefaultDropIn, "the drop-in's `FILE`")
 	registerStateDir(cmd, &f.stateDir)
 }
@@ -43,8 +47,12 @@ func (f *planFlags) register(cmd *cobra.Command) {
 // check refuses what cannot be, before anything is looked at.
 func (f *planFlags) check(cmd *cobra.Command) (err error) {
 	f.dropInNamed = cmd.Flags().Changed("drop-in")
+	f.persist = f.persist || f.filesOnly
 	if f.dropInNamed && !f.persist {
 		return usage("", "--drop-in goes with --persist")
+	}
+	if f.force && !f.persist && cmd.Flags().NArg() == 0 { // a plan's file says whether it persists
+		return usage("", "--force goes with --persist")
 	}
 	f.dropIn, err = filepath.Abs(f.dropIn)
 	return err
@@ -56,6 +64,7 @@ type planned struct {
 	snapshot *facts.Snapshot
 	rules    rules.Set
 	sources  []regular.Source // the files of the profile, or the plan's own
+	force    bool             // replaces an edited drop-in
 }
 
 // plan makes the plan of a profile for a host.
@@ -71,11 +80,15 @@ func (a *app) plan(ctx context.Context, f planFlags) (planned, error) {
 	if err != nil {
 		return planned{}, err
 	}
+	f.host.stateDir = f.stateDir
 	s, err := f.host.snapshot(ctx, a)
 	if err != nil {
 		return planned{}, err
 	}
-	p := planned{advisor.MakePlan(s, set, *profile), s, set, profile.Files}
+	p := planned{advisor.MakePlan(s, set, *profile), s, set, profile.Files, f.force}
+	if p.FilesOnly = f.filesOnly; p.FilesOnly {
+		p.Steps = []advisor.Step{}
+	}
 	if f.persist {
 		p.DropIn, err = a.planDropIn(f, p)
 	}
@@ -84,7 +97,7 @@ func (a *app) plan(ctx context.Context, f planFlags) (planned, error) {
 
 // planFromFile is the plan of a file on this host, if it still is of its state.
 func (a *app) planFromFile(ctx context.Context, path string, f planFlags) (planned, error) {
-	text, source, err := regular.Read(path, maxPlanFile)
+	text, source, err := regular.ReadSource(path, maxPlanFile)
 	if err != nil {
 		return planned{}, &failure{exitUnreadable, err, "a profile is applied by --profile NAME"}
 	}
@@ -96,6 +109,7 @@ func (a *app) planFromFile(ctx context.Context, path string, f planFlags) (plann
 	if err != nil {
 		return planned{}, err
 	}
+	f.host.stateDir = f.stateDir
 	s, err := f.host.snapshot(ctx, a)
 	if err != nil {
 		return planned{}, err
@@ -107,7 +121,7 @@ func (a *app) planFromFile(ctx context.Context, path string, f planFlags) (plann
 	var dropIn *advisor.PlannedDropIn
 	if file.DropIn != nil {
 		f.persist, f.dropIn, f.dropInNamed = true, file.DropIn.Path, true
-		if dropIn, err = a.planDropIn(f, planned{snapshot: s, Plan: advisor.Plan{Profile: file.Profile, Goals: file.Goals()}}); err != nil {
+		if dropIn, err = a.planDropIn(f, planned{snapshot: s, Plan: advisor.Plan{Profile: file.Profile, Goals: file.Goals()}, force: f.force}); err != nil {
 			return planned{}, err
 		}
 	}
@@ -115,7 +129,7 @@ func (a *app) planFromFile(ctx context.Context, path string, f planFlags) (plann
 	if stale := (*advisor.StaleError)(nil); errors.As(err, &stale) {
 		return planned{}, &failure{exitRefused, fmt.Errorf("refused: %s: %w", path, err), "plan again"}
 	}
-	return planned{plan, s, set, []regular.Source{source}}, err
+	return planned{plan, s, set, []regular.Source{source}, f.force}, err
 }
 
 // maxPlanFile is more than a plan of all parameters of the catalogue holds, in

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -13,59 +11,65 @@ import (
 )
 
 func (a *app) rollbackCommand() *cobra.Command {
-	var stateDir, format string
+	var (
+		stateDir, format string
+		undo             change.Undo
+	)
 	cmd := &cobra.Command{
 		Use:   "rollback [ID]",
-		Short: "Take back the last transaction, or the one named",
+		Short: "Take back the last transaction, the one named, or all since one",
 		Long: `Rollback puts back the values that a transaction replaced. A parameter that
 somebody else has changed since is left as it is and said, and the exit code is
-then 1. It also undoes a transaction that was cut off in the middle.`,
-		Example: "  sudo tcptune rollback\n  sudo tcptune rollback 20261120T140000.000Z",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
+then 1; --force puts it back all the same. What a newer transaction has set stays,
+and what that one puts back is then the older value: transactions may be taken back
+in any order. It also undoes one that was cut off in the middle.`,
+		Example: `  sudo tcptune rollback
+  sudo tcptune rollback 20261120T140000.000Z --dry-run
+  sudo tcptune rollback --to 20261120T140000.000Z`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			if err := checkFormat(format); err != nil {
 				return err
 			}
-			id := ""
-			if len(args) == 1 {
-				if id = args[0]; id == "" {
-					return usage("without an argument it takes back the last transaction", "the transaction's ID is empty")
-				}
+			if undo.ID, err = namedID(args, "without an argument it takes back the last transaction"); err != nil {
+				return err
 			}
-			tree, err := openTree()
+			if undo.ID != "" && undo.To != "" {
+				return usage("", "--to takes back all transactions after one, and so no ID besides")
+			}
+			s, err := openStore(stateDir)
 			if err != nil {
 				return err
 			}
-			journal, err := change.OpenJournal(stateDir)
-			if err != nil {
-				return classify(err, exitRefused)
-			}
 			ctx, release := uninterrupted(cmd.Context())
 			defer release()
-			var result change.Result
-			results, err := change.Rollback(ctx, tree, journal, change.Undo{ID: id})
-			if len(results) > 0 {
-				result = results[0]
-			}
-			if err != nil && result.ID == "" {
-				return errors.Join(a.printUndone(format, err), classify(err, exitRefused))
-			}
-			print := a.text(rules.Info).RolledBack
-			if format == "json" {
-				print = func(w io.Writer, r change.Result) error { return printable.JSON(w, r) }
-			}
-			if printing := print(a.out, result); printing != nil {
-				err = errors.Join(err, fmt.Errorf("rolled back transaction %s, and that could not be printed: %w", result.ID, printing))
-				return classify(err, exitUnreadable)
-			}
-			if err == nil && len(result.Left) > 0 {
-				return &failure{code: exitFindings}
-			}
-			// All was put back, and the journal does not say so.
-			return classify(err, exitUndoFailed)
+			results, err := change.Rollback(ctx, s.tree, s.journal, undo)
+			return a.ended(format, results, err, undo.DryRun)
 		},
 	}
 	registerFormat(cmd, &format)
 	registerStateDir(cmd, &stateDir)
+	cmd.Flags().StringVar(&undo.To, "to", "", "take back all transactions after the one with this `ID`, the newest first")
+	cmd.Flags().BoolVar(&undo.Force, "force", false, "put back also what somebody else has changed since")
+	cmd.Flags().BoolVar(&undo.DryRun, "dry-run", false, "show what would be done and write nothing")
 	return cmd
+}
+
+// printRolledBack prints what became of transactions, in JSON each by itself.
+func (a *app) printRolledBack(format string, results []change.Result, dry bool) error {
+	for _, r := range results {
+		var err error
+		switch {
+		case format == "json":
+			err = printable.JSON(a.out, r)
+		default:
+			err = a.text(rules.Info).RolledBack(a.out, r, dry)
+		}
+		if err != nil && !dry {
+			return &failure{exitUnreadable, fmt.Errorf("rolled back transaction %s, and that could not be printed: %w", r.ID, err), ""}
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
 }

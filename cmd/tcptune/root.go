@@ -87,7 +87,7 @@ could not look. A profile is applied as one transaction and can be undone.`,
 	root.SetVersionTemplate("tcptune {{.Version}}\n")
 	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colour the text: auto, always or never (NO_COLOR is honoured)")
 	root.AddCommand(a.checkCommand(), a.statesCommand(), a.lintCommand(), a.confCommand(), a.factsCommand(), a.explainCommand(), a.rulesCommand(), a.profileCommand(),
-		a.driftCommand(), a.planCommand(), a.applyCommand(), a.rollbackCommand(), a.historyCommand())
+		a.driftCommand(), a.planCommand(), a.applyCommand(), a.confirmCommand(), a.extendCommand(), a.rollbackCommand(), a.recoverCommand(), a.unpersistCommand(), a.historyCommand(), a.guardCommand())
 	return root
 }
 

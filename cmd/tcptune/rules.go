@@ -37,6 +37,20 @@ func (r *ruleFlags) arguments() []string {
 	return args
 }
 
+// absolute are the flags that choose the same rules from any folder.
+func (r ruleFlags) absolute() (args []string, err error) {
+	for _, dir := range r.dirs {
+		if dir, err = filepath.Abs(dir); err != nil {
+			return nil, err
+		}
+		args = append(args, "--rules", dir)
+	}
+	for _, pattern := range r.disable {
+		args = append(args, "--disable", pattern)
+	}
+	return args, nil
+}
+
 // folders are those with the administrator's rules and those of --rules.
 func (r *ruleFlags) folders() []string {
 	if _, err := os.Stat(rulesDirectory); errors.Is(err, fs.ErrNotExist) {

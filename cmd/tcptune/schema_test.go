@@ -305,7 +305,7 @@ func full(t *testing.T) map[string][]any {
 				NAT:        []facts.NATEvidence{}})},
 		"plan": {parseJSON(t, printed(t, []int{exitOK}, "plan", "--facts", file, "--profile", cookieless(t), "--format", "json")),
 			text(advisor.Plan{Schema: advisor.PlanSchema, Profile: "p", Steps: []advisor.Step{}, Skipped: []advisor.SkippedWant{}, Cautions: []string{}, Worse: []advisor.Finding{},
-				DropIn: &advisor.PlannedDropIn{Path: "/x", Before: new(string), After: "a", AtBoot: atBoot}})},
+				FilesOnly: true, DropIn: &advisor.PlannedDropIn{Path: "/x", Before: new(string), After: "a", AtBoot: atBoot}})},
 		"plan-file": {text(advisor.PlanFile{Schema: advisor.PlanFileSchema, Version: "v", Made: at, Kernel: sysctl.Release{Major: 6, Minor: 12}, Identity: entry.Identity, Profile: "p", Cautions: []string{"c"},
 			Values: []advisor.PlannedValue{{Key: "net.core.somaxconn", Held: "128", To: "16384", Because: "b"}},
 			DropIn: &advisor.PlannedFile{Path: "/x", Held: strings.Repeat("0f", 32)}, State: strings.Repeat("0f", 32)})},
@@ -319,7 +319,7 @@ func full(t *testing.T) map[string][]any {
 		"states": {text(advisor.States{Schema: advisor.StatesSchema, Kernel: sysctl.Release{Major: 6, Minor: 12}, Namespace: facts.Namespace{ID: "net:[1]"}, By: facts.ByState, From: "f",
 			States: judged.States[:1], Listeners: []advisor.QueueRow{{Listener: listener, LimitedBy: "l"}}, Unseen: "u", SynSent: &spread, Orphans: 1, FinWait2Orphans: 1,
 			Destinations: advisor.DestinationRows{Of: 1, Sample: &facts.Sample{Looked: 1, Of: 2}, Top: []advisor.DestinationRow{{Target: target, Unknown: "u"}}}, Programs: owners})},
-		"history": {text([]change.Record{{Entry: entry, File: "/var/lib/tcptune/" + id + ".json"}})},
+		"history": {text([]change.Record{{Entry: entry, File: "/var/lib/tcptune/" + id + ".json", Now: &change.Now{Hold: 1, Left: left}}})},
 	}
 }
 

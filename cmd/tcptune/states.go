@@ -126,13 +126,13 @@ func (a *app) showStates(ctx context.Context, host hostFlags, by facts.Breakdown
 		}
 	}
 	if host.netns == everyNamespace {
-		o := host.observing()
+		o := host.observing(a)
 		o.BPF = byBPF
 		return func() error { return a.statesEverywhere(ctx, o, by, format) }, nil
 	}
 	look := func() (*facts.Snapshot, error) { return host.read(a) }
 	if host.facts == "" {
-		options, err := host.options()
+		options, err := host.options(a)
 		if err != nil {
 			return nil, err
 		}

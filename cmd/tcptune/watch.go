@@ -45,7 +45,7 @@ func (a *app) watch(ctx context.Context, host hostFlags, set rules.Set, period t
 // one namespace or, of all, the host and how each other differs from it.
 func (a *app) reports(ctx context.Context, host hostFlags, set rules.Set, period time.Duration) (func() ([]advisor.Report, error), error) {
 	if host.netns != everyNamespace {
-		o, err := host.options()
+		o, err := host.options(a)
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +59,7 @@ func (a *app) reports(ctx context.Context, host hostFlags, set rules.Set, period
 			return []advisor.Report{advisor.Advise(s, set, nil)}, nil
 		}, err
 	}
-	o := host.observing()
+	o := host.observing(a)
 	o.Interval = period
 	series, err := observe.NewSeriesEverywhere(o)
 	return func() ([]advisor.Report, error) {

@@ -23,16 +23,7 @@ func Confirm(ctx context.Context, p Params, j *Journal, id string) (Result, erro
 	}
 	defer unlock()
 	result := Result{Schema: ResultSchema, ID: e.ID}
-	for _, c := range slices.Concat(e.Changes, e.Met) {
-		switch now, err := p.Get(c.Key); {
-		case err != nil:
-			result.Left = append(result.Left, Left{Key: c.Key, Wanted: c.To, Why: err.Error()})
-		case !same(c.Key, now, c.To):
-			result.Left = append(result.Left, Left{Key: c.Key, Wanted: c.To, Found: now, Why: changedSince})
-		default:
-			result.Same = append(result.Same, c)
-		}
-	}
+	result.Same, result.Left = e.compare(p)
 	if ctx.Err() != nil {
 		return Result{}, fmt.Errorf("interrupted before anything was done: %w", context.Cause(ctx))
 	}
@@ -47,6 +38,21 @@ func Confirm(ctx context.Context, p Params, j *Journal, id string) (Result, erro
 	}
 	result.State = e.State
 	return result, nil
+}
+
+// compare finds out which values are still as the transaction made them.
+func (e Entry) compare(p Params) (held Set, left []Left) {
+	for _, c := range slices.Concat(e.Changes, e.Met) {
+		switch now, err := p.Get(c.Key); {
+		case err != nil:
+			left = append(left, Left{Key: c.Key, Wanted: c.To, Why: err.Error()})
+		case !same(c.Key, now, c.To):
+			left = append(left, Left{Key: c.Key, Wanted: c.To, Found: now, Why: changedSince})
+		default:
+			held = append(held, c)
+		}
+	}
+	return held, left
 }
 
 // confirmLayer puts the drop-in in place, or leaves all as it was.

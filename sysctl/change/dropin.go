@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tcptune/tcptune/advisor/printable"
+	"github.com/tcptune/tcptune/advisor/regular"
 	"github.com/tcptune/tcptune/sysctl"
 )
 
@@ -65,6 +66,14 @@ func (l *Layer) check() error {
 		}
 	}
 	return checkDropInPath(l.Path)
+}
+
+// trustedDropIn refuses a folder that others could exchange for another one.
+func trustedDropIn(path string) error {
+	if err := regular.OthersAbove(path); err != nil {
+		return fmt.Errorf("write drop-in %s: %w", path, err)
+	}
+	return nil
 }
 
 func checkDropInPath(path string) error {
@@ -187,6 +196,9 @@ func placeable(path string) error {
 // that Apply would not replace it refuses, too.
 func (j *Journal) Preview(r Request) (now, then []byte, err error) {
 	if err := r.check(); err != nil || r.Persist == nil {
+		return nil, nil, err
+	}
+	if err := trustedDropIn(r.Persist.Path); err != nil {
 		return nil, nil, err
 	}
 	v, err := j.see()

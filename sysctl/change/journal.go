@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/tcptune/tcptune/advisor/regular"
 )
 
 // DefaultDir is where the journal is kept.
@@ -77,7 +79,7 @@ func (j *Journal) absent() bool {
 
 func (j *Journal) create() error {
 	parent := filepath.Dir(j.dir)
-	if err := trusted(parent); err != nil {
+	if err := regular.OthersAbove(j.dir); err != nil {
 		return fmt.Errorf("create journal in %s: %w", parent, err)
 	}
 	if err := j.disk.mkdir(j.dir); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -111,9 +113,28 @@ type Record struct {
 	Entry
 	// File is the entry's path.
 	File string `json:"file"`
+	// Now is what has become of the values; nil unless [Record.Look] looked.
+	Now *Now `json:"now,omitempty"`
 	// Damaged is why the entry cannot be read, or nil. If it is set then of the
 	// Entry only the ID is, and that from the file's name.
 	Damaged *DamagedError `json:"-"`
+}
+
+// Now is what has become of a transaction's values.
+type Now struct {
+	Hold int `json:"hold"` // this many are as the transaction made them
+	// Left are not.
+	Left []Left `json:"left,omitempty"`
+}
+
+// Look compares the values of a transaction with what there is, if that can be:
+// they are those of this boot and namespace, and have not come back.
+func (r *Record) Look(p Params, here Identity) {
+	if r.Damaged != nil || !r.State.live() || r.Boot != here.Boot || !r.Namespace.Same(here.Namespace) {
+		return
+	}
+	held, left := r.compare(p)
+	r.Now = &Now{len(held), left}
 }
 
 // MarshalJSON prints an entry and its file, or, of a damaged one, its id, file

@@ -20,6 +20,9 @@ type Undo struct {
 	Force bool
 	// DryRun writes nothing, and tells what would be done.
 	DryRun bool
+	// Because, if it is not "", is recorded as the Failure for which the
+	// transaction had to go, where nobody asked for that.
+	Because string
 }
 
 // Rollback undoes transactions, and gives a Result for each.
@@ -87,7 +90,11 @@ func (v view) undo(p Params, e Entry, how Undo) (Result, error) {
 	}
 	u := undoing{view: v, p: p, entry: &e, rebooted: e.Boot != v.here.Boot, force: how.Force, dry: how.DryRun}
 	u.all()
-	return u.settle(done, nil)
+	var cause error
+	if how.Because != "" {
+		cause = errors.New(how.Because)
+	}
+	return u.settle(done, cause)
 }
 
 // choose finds the entries to roll back.

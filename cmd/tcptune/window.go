@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/tcptune/tcptune/advisor/printable"
+	"github.com/tcptune/tcptune/advisor/report"
+	"github.com/tcptune/tcptune/sysctl/change"
+)
+
+// windowFlags choose how long a change waits to be confirmed, and who confirms it.
+type windowFlags struct {
+	length time.Duration
+	detach bool
+	health healthFlags
+}
+
+func (w *windowFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.DurationVar(&w.length, "confirm", 0, "take the change back unless it is confirmed within this `DURATION`, by Enter or 'tcptune confirm'")
+	flags.BoolVar(&w.detach, "detach", false, "with --confirm, return at once: 'tcptune confirm' confirms")
+	w.health.register(cmd)
+}
+
+const (
+	shortestWindow = time.Second
+	longestWindow  = 24 * time.Hour
+)
+
+// check refuses what cannot be, before anything is looked at.
+func (w *windowFlags) check(cmd *cobra.Command, a *app) error {
+	if !cmd.Flags().Changed("confirm") {
+		for _, name := range []string{"detach", "health", "health-rule"} {
+			if cmd.Flags().Changed(name) {
+				return usage("", "--%s goes with --confirm", name)
+			}
+		}
+		return nil
+	}
+	if err := checkWindow(w.length); err != nil {
+		return err
+	}
+	if _, ok := terminal(a.in); !ok && !w.detach && !w.health.asked() {
+		return usage("--detach leaves that to 'tcptune confirm', --health to a command", "standard input is not a terminal, so nobody could confirm")
+	}
+	return nil
+}
+
+func checkWindow(length time.Duration) error {
+	if length < shortestWindow || length > longestWindow {
+		return usage("", "%v is no time to confirm in: it is between %v and %v", length, shortestWindow, longestWindow)
+	}
+	return nil
+}
+
+// await waits in the foreground until a transaction's window is decided. Enter
+// confirms. A signal, the end of input, a terminal that is gone, or any other
+// answer takes the change back. Health checks are the guard's business.
+//
+// It returns what Confirm did, or nil if it was not this process that confirmed.
+func (a *app) await(ctx context.Context, s store, id string, w windowFlags) (confirmed *change.Result, err error) {
+	answers := make(chan error)
+	if fd, ok := terminal(a.in); ok {
+		// What was typed before the question was seen is no answer to it.
+		_ = unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH)
+		go read(a.in, answers)
+	}
+	for {
+		e, err := s.journal.Entry(id)
+		if err != nil {
+			return nil, err
+		}
+		if !undecided(e) {
+			a.endCountdown()
+			return nil, nil
+		}
+		if betweenStates(e) {
+			if err := s.takeBack(id, errCutOff); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		remaining, err := s.journal.Remaining(e)
+		if err != nil {
+			return nil, err
+		}
+		overdue := -remaining
+		if w.health.asked() {
+			overdue -= guardGrace // it is for the guard to confirm
+		}
+		why := a.countDown(remaining, w)
+		switch {
+		case why != nil:
+		case ctx.Err() != nil:
+			why = context.Cause(ctx)
+		case overdue >= 0:
+			why = errNotInTime
+		default:
+			select {
+			case why = <-answers:
+				if why == nil {
+					a.endCountdown()
+					result, err := s.confirm(id)
+					if err == nil {
+						return &result, nil
+					}
+					a.warn("%v", err) // the window goes on
+				}
+			case <-ctx.Done():
+			case <-time.After(min(max(remaining, time.Millisecond), lookPeriod)):
+			}
+		}
+		if why != nil {
+			if err := s.takeBack(id, why); err != nil {
+				a.endCountdown()
+				return nil, err
+			}
+		}
+	}
+}
+
+// lookPeriod is how often the foreground looks what became of the window.
+const lookPeriod = 200 * time.Millisecond
+
+// read turns the lines that come from a terminal into answers: nil confirms.
+func read(in io.Reader, answers chan<- error) {
+	lines := bufio.NewReader(in)
+	for {
+		line, err := lines.ReadString('\n')
+		switch {
+		case err == io.EOF:
+			answers <- errors.New("the input ended")
+			return
+		case err != nil:
+			answers <- fmt.Errorf("the terminal is gone: %w", err)
+			return
+		case line == "\n":
+			answers <- nil
+		default:
+			answers <- errors.New("the answer was not Enter alone")
+		}
+	}
+}
+
+// countDown tells how much time there is. Its error is that of a terminal that
+// is gone.
+func (a *app) countDown(remaining time.Duration, w windowFlags) error {
+	if _, ok := terminal(a.err); !ok {
+		return nil
+	}
+	end := "taken back"
+	if w.health.asked() {
+		end = "kept, if it is healthy,"
+	}
+	how := ""
+	if _, ok := terminal(a.in); ok {
+		how = "Enter keeps the change, Ctrl-C takes it back; "
+	}
+	if _, err := fmt.Fprintf(a.err, "\r\x1b[Ktcptune: %sit is %s in %s ", how, end, report.Remaining(max(remaining, 0))); err != nil {
+		return fmt.Errorf("the terminal is gone: %w", err)
+	}
+	return nil
+}
+
+func (a *app) endCountdown() {
+	if _, ok := terminal(a.err); ok {
+		fmt.Fprint(a.err, "\r\x1b[K")
+	}
+}
+
+// tellPending says on standard error what a journal has that somebody must
+// decide. Only root can read it; for others, and where it cannot be read, there
+// is no word.
+func (a *app) tellPending(stateDir string) {
+	journal, err := change.OpenJournal(stateDir)
+	if err != nil {
+		return
+	}
+	if entries, err := journal.Unfinished(); err == nil && len(entries) > 0 {
+		a.hint("transaction %s was cut off in the middle (%s): %s", entries[0].ID, entries[0].State, hintUnfinished)
+	}
+	entries, err := journal.Unconfirmed()
+	if err != nil || len(entries) == 0 {
+		return
+	}
+	if remaining, err := journal.Remaining(entries[0]); err == nil && remaining > 0 {
+		a.hint("transaction %s waits another %s to be confirmed: %s", entries[0].ID, report.Remaining(remaining), hintUnconfirmed)
+	} else {
+		a.hint("transaction %s was not confirmed in time, and nobody took it back: %s", entries[0].ID, hintUnconfirmed)
+	}
+}
+
+const (
+	hintUnfinished  = "'tcptune recover' takes it back, 'tcptune recover --finish' completes it"
+	hintUnconfirmed = "'tcptune confirm' keeps it, 'tcptune rollback' takes it back, 'tcptune extend 5m' gives it more time"
+)
+
+// hint says on standard error what could be done.
+func (a *app) hint(format string, args ...any) {
+	fmt.Fprintf(a.err, "tcptune: hint: %s\n", printable.Text(fmt.Sprintf(format, args...)))
+}
