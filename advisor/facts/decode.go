@@ -159,6 +159,7 @@ func (s *Snapshot) validate() error {
 			for _, owner := range ownership.Top {
 				check.count("sockets.owners", owner.Sockets)
 				check.count("sockets.owners", owner.Processes)
+				check.count("sockets.owners", owner.PID)
 			}
 		}
 		check.count("sockets.orphans", so.Orphans)

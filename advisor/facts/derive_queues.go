@@ -129,7 +129,7 @@ func (l Listener) Holder() string {
 	if l.Program+l.Unit+l.User == "" {
 		return ""
 	}
-	return Owner{Program: l.Program, Unit: l.Unit, User: l.User}.String()
+	return Owner{Program: l.Program, PID: l.PID, Unit: l.Unit, User: l.User}.String()
 }
 
 // describe lists listeners with their queues, their limits and who holds them, and
@@ -357,10 +357,14 @@ func (so *Sockets) outboundSource() string {
 	return string(ByDump)
 }
 
-// String is the program, its unit and its processes, or the user.
+// String is the program with the number of its process, its unit and how many
+// processes, or the user.
 func (o Owner) String() string {
 	var parts []string
-	if o.Program != "" {
+	switch {
+	case o.Program != "" && o.PID != 0 && o.Processes <= 1:
+		parts = append(parts, fmt.Sprintf("%s[%d]", o.Program, o.PID))
+	case o.Program != "":
 		parts = append(parts, o.Program)
 	}
 	if o.Unit != "" {
@@ -369,7 +373,10 @@ func (o Owner) String() string {
 	if o.Program == "" && o.User != "" {
 		parts = append(parts, "of user "+o.User)
 	}
-	if o.Processes > 1 {
+	switch {
+	case o.Processes > 1 && o.PID != 0:
+		parts = append(parts, fmt.Sprintf("(%d processes, most by %d)", o.Processes, o.PID))
+	case o.Processes > 1:
 		parts = append(parts, fmt.Sprintf("(%d processes)", o.Processes))
 	}
 	if len(parts) == 0 {

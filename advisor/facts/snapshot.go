@@ -222,9 +222,10 @@ type Listener struct {
 	Limit   int64  `json:"limit"` // min(backlog of listen(), somaxconn at that time); see Approximate
 	// SynRecv are half-open connections to it; nil if they were not counted.
 	SynRecv *int64 `json:"syn_recv,omitempty"`
-	// Who listens, as far as that was looked for: the name of a process, the
-	// systemd unit or container, and the number of the user.
+	// Who listens, as far as that was looked for: the name and number of a process,
+	// the systemd unit or container, and the number of the user.
 	Program string `json:"program,omitempty"`
+	PID     int64  `json:"pid,omitempty"`
 	Unit    string `json:"unit,omitempty"`
 	User    string `json:"user,omitempty"`
 }
@@ -279,6 +280,7 @@ type Owner struct {
 	Unit      string `json:"unit,omitempty"`    // systemd's, or the container
 	User      string `json:"user,omitempty"`    // a number
 	Processes int64  `json:"processes"`         // that hold some; 0 if not known
+	PID       int64  `json:"pid,omitempty"`     // of the process that holds most; 0 if not known
 	Sockets   int64  `json:"sockets"`
 }
 

@@ -103,6 +103,7 @@ func (o *ownership) ofState(state facts.OwnedState, all int64, groups cgroups, s
 		}
 		return owners[key]
 	}
+	most := map[facts.Owner]int64{} // held by one process
 	result := facts.Ownership{State: state, Sockets: all, Top: []facts.Owner{}, Reason: search.reason}
 	if state == facts.OwnedOrphan {
 		result.Reason = "the kernel keeps only where they were made"
@@ -117,8 +118,12 @@ func (o *ownership) ofState(state facts.OwnedState, all int64, groups cgroups, s
 			if found == 0 {
 				continue
 			}
-			entry := owner(facts.Owner{Program: p.name, Unit: p.unit, User: strconv.Itoa(int(h.uid))})
+			key := facts.Owner{Program: p.name, Unit: p.unit, User: strconv.Itoa(int(h.uid))}
+			entry := owner(key)
 			entry.Processes++
+			if found > most[key] {
+				most[key], entry.PID = found, int64(p.pid)
+			}
 			// What was found stands for all that the kernel says there is.
 			n := found
 			if search.sampled || o.zeros > 0 {
@@ -193,7 +198,7 @@ func (c *census) nameListeners(some []*listener, descriptors int64) (reason stri
 			l.User = strconv.Itoa(int(l.uid))
 		}
 		if pid := found[l.inode]; pid != 0 {
-			l.Program, l.Unit = programOf(pid), cmp.Or(unitOfProcess(pid), l.Unit)
+			l.Program, l.PID, l.Unit = programOf(pid), int64(pid), cmp.Or(unitOfProcess(pid), l.Unit)
 		}
 	}
 	return reason

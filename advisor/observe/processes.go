@@ -21,6 +21,7 @@ import (
 
 // A process holds sockets of the kinds that were looked for.
 type process struct {
+	pid        int
 	name, unit string
 	found      map[holder]int64
 }
@@ -119,7 +120,7 @@ func (s *search) look(o *ownership, pids []int, limit int64, byBPF descriptorWal
 		for h, n := range found {
 			s.found[h] += n
 		}
-		s.processes = append(s.processes, process{programOf(c.pid), unitOfProcess(c.pid), found})
+		s.processes = append(s.processes, process{c.pid, programOf(c.pid), unitOfProcess(c.pid), found})
 	}
 	return denied
 }

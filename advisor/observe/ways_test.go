@@ -98,7 +98,7 @@ func summary(so *facts.Sockets) counted {
 	delete(c.Served, tcpstate.Established.Info().Word)
 	delete(c.Served, tcpstate.TimeWait.Info().Word)
 	for i := range c.Listeners { // who listens is another question
-		c.Listeners[i].Program, c.Listeners[i].Unit, c.Listeners[i].User = "", "", ""
+		c.Listeners[i].Program, c.Listeners[i].PID, c.Listeners[i].Unit, c.Listeners[i].User = "", 0, "", ""
 	}
 	for _, info := range tcpstate.All() {
 		c.States[info.Name] = so.Of(info.State)

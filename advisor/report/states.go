@@ -134,7 +134,7 @@ func (p *printer) destinations(r advisor.States) {
 	p.sides(d)
 	switch {
 	case d.Sample != nil:
-		p.line("Estimated from %d sockets of about %d, in some stripes of the port range: give or take %d, and small destinations may be missing.", d.Sample.Looked, d.Sample.Of, d.Error)
+		p.line("Estimated from %d sockets of about %d: give or take %d, and small destinations may be missing.", d.Sample.Looked, d.Sample.Of, d.Error)
 	case !d.Exact:
 		p.line("There are more destinations than are told apart: numbers may be too high by up to %d.", d.Error)
 	}
@@ -174,11 +174,17 @@ func (p *printer) programs(r advisor.States) {
 	}
 }
 
-// owner names a program without its number of processes, which has a column.
+// owner names a program without how many processes it has, for which there is a
+// column.
 func owner(state facts.OwnedState, o facts.Owner) string {
 	if state == facts.OwnedOrphan && o.Unit+o.User == "" {
 		return "made in no unit or container that is known"
 	}
+	most := ""
+	if o.Processes > 1 && o.PID != 0 {
+		most = fmt.Sprintf(", most by %d", o.PID)
+		o.PID = 0
+	}
 	o.Processes = 0
-	return o.String()
+	return o.String() + most
 }

@@ -425,7 +425,7 @@ func leaked(t *testing.T) culprit {
 		}
 		c.Close()
 	}
-	return culprit{"closewait/not-closed-by-program", `^400 sockets are in CLOSE-WAIT .* no parameter ends them; most of them: leaky-pool\b`, ""}
+	return culprit{"closewait/not-closed-by-program", `^400 sockets are in CLOSE-WAIT .* no parameter ends them; most of them: leaky-pool\[\d+\]`, ""}
 }
 
 func TestProgramThatLeaksIsNamed(t *testing.T) {
