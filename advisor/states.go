@@ -65,7 +65,7 @@ type DestinationRows struct {
 type DestinationRow struct {
 	Target facts.Target `json:"target"`
 	Size   int          `json:"size"` // ports of the range
-	// Percent of them are in use; PerSecond is how many more connections a second
+	// Percent of them may not be taken by connect(); PerSecond is how many more connections a second
 	// the others carry.
 	Percent   int     `json:"percent"`
 	PerSecond float64 `json:"per_second"`
@@ -156,6 +156,7 @@ func destinations(s *facts.Snapshot) DestinationRows {
 		}
 		rows.Top = append(rows.Top, row)
 	}
+	slices.SortStableFunc(rows.Top, func(a, b DestinationRow) int { return cmp.Compare(b.Percent, a.Percent) })
 	return rows
 }
 

@@ -279,7 +279,7 @@ func (d *deriver) reusesTowards(t Target) (bool, Gap) {
 // PortHeadroom is how much of the range of ephemeral ports one destination takes.
 type PortHeadroom struct {
 	Size    int // ports of the range that are not reserved
-	Percent int // of them in use
+	Percent int // of them that connect() may not take
 	// PerSecond is how many more connections a second the free ports carry while
 	// each rests in TIME-WAIT afterwards: 60 s, or 1 s where connect() may take such
 	// ports over.
@@ -304,12 +304,12 @@ func (s *Snapshot) PortHeadroom(t Target) (PortHeadroom, Gap) {
 	}
 	low, high := int(bounds[0]), int(bounds[1])
 	h := PortHeadroom{Size: max(0, high-low+1-reserved.Within(low, high))}
-	h.Percent = percent(t.Sockets, int64(max(h.Size, 1)))
-	rest, free := sysctl.TimeWait.Seconds(), int64(h.Size)-t.Sockets
+	rest, taken := sysctl.TimeWait.Seconds(), t.Sockets
 	if reuses {
-		rest, free = 1, free+t.TimeWait
+		rest, taken = 1, taken-t.TimeWait
 	}
-	h.PerSecond = float64(max(0, free)) / rest
+	h.Percent = percent(taken, int64(max(h.Size, 1)))
+	h.PerSecond = float64(max(0, int64(h.Size)-taken)) / rest
 	return h, Gap{}
 }
 
