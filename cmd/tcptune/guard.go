@@ -8,11 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"github.com/tcptune/tcptune/sysctl/change"
 )
@@ -196,6 +198,9 @@ func armBySystemd(id string, w windowFlags, command []string) error {
 // armByProcess starts the guard in a session of its own, which a terminal's
 // hang-up does not reach, and waits until it is there.
 func armByProcess(program string, args []string) error {
+	if err := inheritNothing(); err != nil {
+		return err
+	}
 	out, in, err := os.Pipe()
 	if err != nil {
 		return err
@@ -215,4 +220,20 @@ func armByProcess(program string, args []string) error {
 		return fmt.Errorf("it did not start: %w", errors.Join(cmd.Wait()))
 	}
 	return cmd.Process.Release()
+}
+
+// inheritNothing keeps from what this process starts the descriptors that its
+// caller left open, such as the lock of flock(1) or the pipe of whoever waits for
+// our end: the guard would hold them for the length of the window.
+func inheritNothing() error {
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return err
+	}
+	for _, entry := range open {
+		if fd, err := strconv.Atoi(entry.Name()); err == nil && fd > 2 {
+			unix.CloseOnExec(fd)
+		}
+	}
+	return nil
 }

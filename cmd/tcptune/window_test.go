@@ -399,7 +399,7 @@ func TestADetachedWindowOutlivesItsSession(t *testing.T) {
 	}
 	s := newSite(t)
 	tcptune := s.command("apply", "--profile", "highconn", "--yes", "--confirm", long, "--detach")
-	cmd := exec.Command("sh", append([]string{"-c", `"$0" "$@" && echo detached; read forever`, filepath.Join(binary(t), "tcptune")}, tcptune.Args[1:]...)...)
+	cmd := exec.Command("sh", append([]string{"-c", `exec 9>lock; "$0" "$@" && echo detached; read forever`, filepath.Join(binary(t), "tcptune")}, tcptune.Args[1:]...)...)
 	cmd.Dir = s.dir
 	y := onTerminal(t, cmd)
 	y.shows(t, "detached")
@@ -412,6 +412,9 @@ func TestADetachedWindowOutlivesItsSession(t *testing.T) {
 	}
 	if cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", left[0].pid)); err != nil || cwd != "/" {
 		t.Errorf("it keeps %s busy, %v", cwd, err)
+	}
+	if file, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/9", left[0].pid)); err == nil && file == filepath.Join(s.dir, "lock") {
+		t.Errorf("it keeps %s open, which was its caller's", file)
 	}
 	for _, fd := range []string{"0", "2"} {
 		if file, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", left[0].pid, fd)); err != nil || file != "/dev/null" {
