@@ -2,6 +2,7 @@ package change
 
 import (
 	"errors"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -185,5 +186,17 @@ func TestRollbackOfWhatIsNotThere(t *testing.T) {
 		if _, err := rollback(t, p, j, id); !errors.Is(err, ErrNoEntry) {
 			t.Errorf("%q: %v", id, err)
 		}
+	}
+}
+
+// A dry run says what the rollback would say.
+func TestDryRunOfWhatCannotBeWrittenTellsTheValueThatIsThere(t *testing.T) {
+	p, j := newFake(), openTestJournal(t)
+	mustApply(t, p, j, Request{Changes: three()[:1]})
+	p.readOnly = map[sysctl.Key]error{fin: fs.ErrPermission}
+	_, err := Rollback(t.Context(), p, j, Undo{DryRun: true})
+	failed := (*UndoFailedError)(nil)
+	if !errors.As(err, &failed) || len(failed.Failed) != 1 || failed.Failed[0].Actual != "30" {
+		t.Errorf("%v; want that it is 30", err)
 	}
 }

@@ -218,6 +218,9 @@ func (r rehearsal) Get(k sysctl.Key) (sysctl.Value, error) {
 }
 
 func (r rehearsal) Restore(k sysctl.Key, v sysctl.Value) error {
+	if err := r.Writable(k); err != nil {
+		return err
+	}
 	r.written[k] = v
-	return r.Writable(k)
+	return nil
 }
