@@ -81,7 +81,8 @@ func (v view) confirmLayer(e *Entry) (*FileResult, error) {
 
 // Extend gives an unconfirmed transaction that much time from now on. An empty
 // id means the one that waits here. Whoever is to roll it back at the end reads
-// the journal again when that comes.
+// the journal again when that comes. After the end there is nobody to do it any
+// more, and the answer is an [*UnconfirmedError].
 func Extend(j *Journal, id string, length time.Duration) (Entry, error) {
 	if length <= 0 {
 		return Entry{}, fmt.Errorf("extend by %v: want a positive time", length)
@@ -91,6 +92,9 @@ func Extend(j *Journal, id string, length time.Duration) (Entry, error) {
 		return Entry{}, err
 	}
 	defer unlock()
+	if remaining, err := j.Remaining(e); err != nil || remaining <= 0 {
+		return Entry{}, cmp.Or(err, error(&UnconfirmedError{e, remaining}))
+	}
 	if e.Window, err = j.window(length); err != nil {
 		return Entry{}, err
 	}

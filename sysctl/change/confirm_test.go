@@ -111,6 +111,11 @@ func TestWindowIsOverByTheClockThatNobodySets(t *testing.T) {
 	if _, err := Extend(j, id, 0); err == nil {
 		t.Error("extended by nothing")
 	}
+	clock += 5 * time.Minute // and whoever was to roll it back did not
+	open := (*UnconfirmedError)(nil)
+	if _, err := Extend(j, id, time.Minute); !errors.As(err, &open) || remaining() != 0 {
+		t.Errorf("extended after the end: %v, %v", err, remaining())
+	}
 	mustRollback(t, p, j, id)
 	for _, other := range []string{"", id} {
 		if _, err := Extend(j, other, time.Minute); !errors.Is(err, ErrNoWindow) {
