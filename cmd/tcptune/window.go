@@ -115,7 +115,7 @@ func (a *app) await(ctx context.Context, s store, id string, w windowFlags) (con
 					a.warn("%v", err) // the window goes on
 				}
 			case <-ctx.Done():
-			case <-time.After(min(max(remaining, time.Millisecond), lookPeriod)):
+			case <-time.After(nextLook(remaining)):
 			}
 		}
 		if why != nil {
@@ -129,6 +129,15 @@ func (a *app) await(ctx context.Context, s store, id string, w windowFlags) (con
 
 // lookPeriod is how often the foreground looks what became of the window.
 const lookPeriod = 200 * time.Millisecond
+
+// nextLook is when the foreground looks again: at the end, but not all the time
+// while a last health check goes on after it.
+func nextLook(remaining time.Duration) time.Duration {
+	if remaining <= 0 {
+		return lookPeriod
+	}
+	return min(remaining, lookPeriod)
+}
 
 // read turns the lines that come from a terminal into answers: nil confirms.
 func read(in io.Reader, answers chan<- error) {
@@ -194,12 +203,13 @@ func (a *app) tellPending(stateDir string) {
 	if remaining, err := journal.Remaining(entries[0]); err == nil && remaining > 0 {
 		a.hint("transaction %s waits another %s to be confirmed: %s", entries[0].ID, report.Remaining(remaining), hintUnconfirmed)
 	} else {
-		a.hint("transaction %s was not confirmed in time, and nobody took it back: %s", entries[0].ID, hintUnconfirmed)
+		a.hint("transaction %s was not confirmed in time, and nobody took it back: %s", entries[0].ID, hintOverdue)
 	}
 }
 
 const (
 	hintUnfinished  = "'tcptune recover' takes it back, 'tcptune recover --finish' completes it"
+	hintOverdue     = "'tcptune confirm' keeps it, 'tcptune rollback' takes it back"
 	hintUnconfirmed = "'tcptune confirm' keeps it, 'tcptune rollback' takes it back, 'tcptune extend 5m' gives it more time"
 )
 

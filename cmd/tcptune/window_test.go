@@ -597,6 +597,19 @@ func TestHealthStandsInForAHuman(t *testing.T) {
 	}
 }
 
+// A last check that takes longer than the window is waited for in peace.
+func TestTheCountdownRestsDuringTheLastCheck(t *testing.T) {
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	y := onTerminal(t, newSite(t).command("apply", "--profile", "highconn", "--yes", "--confirm", "1s", "--health", "sleep 2"))
+	y.shows(t, "Confirmed: ")
+	y.exits(t, exitOK)
+	if n := strings.Count(y.text(), "Enter keeps the change"); n > 200 { // a busy loop makes it thousands
+		t.Errorf("the countdown was written %d times", n)
+	}
+}
+
 // A check that hangs is ended with all that it started.
 func TestAHealthCheckThatHangsIsEnded(t *testing.T) {
 	dir := t.TempDir()
