@@ -196,6 +196,9 @@ func (a *app) tellPending(stateDir string) {
 	if entries, err := journal.Unfinished(); err == nil && len(entries) > 0 {
 		a.hint("transaction %s was cut off in the middle (%s): %s", entries[0].ID, entries[0].State, hintUnfinished)
 	}
+	if entries, err := journal.UndoFailed(); err == nil && len(entries) > 0 {
+		a.hint("transaction %s was to be taken back and could not be: %s", entries[0].ID, hintUndoFailed)
+	}
 	entries, err := journal.Unconfirmed()
 	if err != nil || len(entries) == 0 {
 		return
@@ -209,6 +212,7 @@ func (a *app) tellPending(stateDir string) {
 
 const (
 	hintUnfinished  = "'tcptune recover' takes it back, 'tcptune recover --finish' completes it"
+	hintUndoFailed  = "'tcptune history' says why, 'tcptune rollback' tries again"
 	hintOverdue     = "'tcptune confirm' keeps it, 'tcptune rollback' takes it back"
 	hintUnconfirmed = "'tcptune confirm' keeps it, 'tcptune rollback' takes it back, 'tcptune extend 5m' gives it more time"
 )

@@ -597,6 +597,30 @@ func TestHealthStandsInForAHuman(t *testing.T) {
 	}
 }
 
+// An undo that fails where nobody waits for it is told to whoever comes next.
+func TestAGuardThatCannotUndoIsHeardOf(t *testing.T) {
+	if os.Geteuid() != 0 {
+		sysctltest.RequireKernel(t, "needs root for a mount namespace")
+	}
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	s := newSite(t)
+	apply := s.command("apply", "--profile", "highconn", "--yes", "--confirm", "1s", "--detach")
+	cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-c", `mount --bind /proc/sys /proc/sys && "$0" "$@" && mount -o remount,ro,bind /proc/sys`, filepath.Join(binary(t), "tcptune")}, apply.Args[1:]...)...)
+	if _, code := ended(t, cmd); code != 0 {
+		t.Fatalf("exit code %d", code)
+	}
+	failed := s.becomes(t, change.UndoFailed)
+	holdsValue(t, after)
+	holds(t, s.run(t, exitOK, "history"), "transaction "+failed.ID+" was to be taken back and could not be: ")
+	s.run(t, exitOK, "rollback")
+	holdsValue(t, before)
+	if out := s.run(t, exitOK, "history"); strings.Contains(out, "could not be: ") {
+		t.Errorf("it is still told after the rollback:\n%s", out)
+	}
+}
+
 // A last check that takes longer than the window is waited for in peace.
 func TestTheCountdownRestsDuringTheLastCheck(t *testing.T) {
 	if !sysctltest.Namespace(t) {

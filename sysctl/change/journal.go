@@ -217,6 +217,17 @@ func (j *Journal) Unconfirmed() ([]Entry, error) {
 	return v.unconfirmed(), nil
 }
 
+// UndoFailed lists the transactions of this boot and namespace that were to be
+// taken back at the end of a window and could not be, newest first: where nobody
+// waited for the end, nobody was told.
+func (j *Journal) UndoFailed() ([]Entry, error) {
+	v, err := j.see()
+	if err != nil {
+		return nil, err
+	}
+	return v.entries(func(e Entry) bool { return e.State == UndoFailed && e.Window != nil && v.undoable(e) }), nil
+}
+
 func (j *Journal) file(id string) string { return filepath.Join(j.dir, id+".json") }
 
 func (j *Journal) read(file, id string) (Entry, error) {
