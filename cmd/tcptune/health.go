@@ -130,6 +130,11 @@ func (h health) runCommand(ctx context.Context, limit time.Duration) error {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
+	if cmd.Process != nil {
+		// What it left behind would pile up, one for each check. Numbers of processes are
+		// given out in turn: this one is not somebody else's already.
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	}
 	switch {
 	case err == nil, errors.Is(err, exec.ErrWaitDelay): // it left something behind, and was well
 		return nil

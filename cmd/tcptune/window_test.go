@@ -642,7 +642,23 @@ func TestAHealthCheckThatHangsIsEnded(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "took longer than 1s: waiting") {
 		t.Errorf("error %v", err)
 	}
-	pid := strings.TrimSpace(readText(t, dir+"/pid"))
+	isGone(t, dir+"/pid")
+}
+
+// Nor does one that is well leave anything behind.
+func TestAHealthCheckLeavesNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	h := health{healthFlags: healthFlags{command: "sleep 1000 > /dev/null 2>&1 & echo $! > " + dir + "/pid"}}
+	if err := h.check(t.Context(), time.Minute); err != nil {
+		t.Error(err)
+	}
+	isGone(t, dir+"/pid")
+}
+
+// isGone waits for the end of the process whose number is in a file.
+func isGone(t *testing.T, file string) {
+	t.Helper()
+	pid := strings.TrimSpace(readText(t, file))
 	eventually(t, "what the check started is gone", func() bool {
 		stat, err := os.ReadFile("/proc/" + pid + "/stat")
 		return err != nil || strings.Contains(string(stat), ") Z ")
