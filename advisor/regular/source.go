@@ -1,6 +1,7 @@
 package regular
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,5 +26,5 @@ func ReadSource(path string, max int) ([]byte, Source, error) {
 	if len(text) > max {
 		return nil, Source{}, fmt.Errorf("%s is larger than %d KiB", path, max>>10)
 	}
-	return text, Source{path, errors.Join(foreign(path, stat.Uid, stat.Gid, fs.FileMode(stat.Mode).Perm(), false), Others(path))}, nil
+	return text, Source{path, cmp.Or(Others(path), foreign(path, stat.Uid, stat.Gid, fs.FileMode(stat.Mode).Perm(), false))}, nil
 }

@@ -64,6 +64,9 @@ func TestWhoCouldHaveWrittenAFile(t *testing.T) {
 			if c.want == "" && source.Others != nil || c.want != "" && (source.Others == nil || !strings.Contains(source.Others.Error(), c.want)) {
 				t.Errorf("%v, want %q", source.Others, c.want)
 			}
+			if source.Others != nil && strings.Contains(source.Others.Error(), "\n") {
+				t.Errorf("said more than once: %v", source.Others)
+			}
 		})
 	}
 }
