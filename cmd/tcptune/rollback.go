@@ -37,6 +37,9 @@ in any order. It also undoes one that was cut off in the middle.`,
 			if undo.ID != "" && undo.To != "" {
 				return usage("", "--to takes back all transactions after one, and so no ID besides")
 			}
+			if undo.Force && undo.ID == "" && undo.To == "" {
+				return usage("'tcptune history' lists them; 'sysctl -w' sets what a rollback has left", "--force needs the transaction's ID: after a rollback that left something the newest would be another one")
+			}
 			s, err := openStore(stateDir)
 			if err != nil {
 				return err
