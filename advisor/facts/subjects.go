@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tcptune/tcptune/sysctl"
 )
@@ -45,7 +46,7 @@ func NewSubject(group string, place Place, values map[Name]any, host Facts) Subj
 // the snapshot.
 func (s *Snapshot) Subjects(host Facts) []Subject {
 	all := make([]Subject, 0, len(s.Asked))
-	lines := Facts{Kernel: host.Kernel, values: flawless, under: &host}
+	lines := Facts{Kernel: host.Kernel, values: flawless(), under: &host}
 	type fileKey struct {
 		file string
 		key  sysctl.Key
@@ -75,7 +76,7 @@ func (f BootFile) Subject(host Facts) Subject {
 }
 
 // flawless is what is said of a line as far as it is not said otherwise.
-var flawless = func() map[Name]Value {
+var flawless = sync.OnceValue(func() map[Name]Value {
 	values := map[Name]Value{}
 	for _, name := range []Name{"line.malformed", "line.loses", "line.administrators", "line.unmatched", "line.legacy_conntrack", "line.ipv6_tcp",
 		"line.removed", "line.not_yet", "line.unknown", "line.absent", "line.host_wide", "line.refused", "line.swallowed", "line.senseless", "line.contradicted"} {
@@ -86,7 +87,7 @@ var flawless = func() map[Name]Value {
 		values[name] = Value{Content: ""}
 	}
 	return values
-}()
+})
 
 // line computes what is to be said about a line besides that it is flawless,
 // given the last one of its file on the same parameter, and what the lines before
