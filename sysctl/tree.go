@@ -58,15 +58,35 @@ func (t *Tree) IsChild() bool {
 
 // Get reads a parameter. Its error is an [*Error].
 func (t *Tree) Get(k Key) (Value, error) {
-	client, name, err := t.at(k)
-	if err != nil {
-		return "", t.explain("read", k, err)
-	}
-	text, err := client.Get(name)
+	text, err := readFile(t.file(k))
 	if err != nil {
 		return "", t.explain("read", k, err)
 	}
 	return Value(strings.TrimSpace(text)), nil
+}
+
+// readFile takes four system calls. [os.ReadFile], which go-sysctl uses, takes
+// nine, since it prepares to wait for the file; a look reads a hundred of them.
+func readFile(path string) (string, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	var text []byte
+	var buffer [4096]byte
+	for {
+		n, err := unix.Read(fd, buffer[:])
+		switch {
+		case err == unix.EINTR:
+		case err != nil:
+			return "", &fs.PathError{Op: "read", Path: path, Err: err}
+		case n == 0:
+			return string(text), nil
+		default:
+			text = append(text, buffer[:n]...)
+		}
+	}
 }
 
 // Set writes a value after checking that the parameter exists and that the
