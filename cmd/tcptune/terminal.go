@@ -7,8 +7,10 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
 	"golang.org/x/term"
 
 	"github.com/tcptune/tcptune/advisor/report"
@@ -77,31 +79,39 @@ func (a *app) confirm(question string) (bool, error) {
 
 // progress tells on standard error what is being waited for, once it has taken
 // two seconds. The caller ends it.
+//
+// It sleeps in the kernel. While a timer of the runtime's is pending one of its
+// threads waits for events, and each file that is opened meanwhile wakes it, which
+// takes longer than to read the file.
 func (a *app) progress(what string) (end func()) {
 	_, isTerminal := terminal(a.err)
-	done, ended := make(chan struct{}), make(chan struct{})
+	var mutex sync.Mutex
+	over, said, began := false, false, time.Now()
 	go func() {
-		defer close(ended)
-		began, said := time.Now(), false
-		timer := time.NewTimer(2 * time.Second)
-		defer timer.Stop()
-		for {
-			select {
-			case <-done:
-				if said && isTerminal {
-					fmt.Fprint(a.err, "\r\x1b[K")
-				}
-				return
-			case <-timer.C:
-			}
-			if isTerminal {
+		for pause := 2 * time.Second; ; pause = time.Second {
+			interval := unix.NsecToTimespec(pause.Nanoseconds())
+			_ = unix.Nanosleep(&interval, nil) // a little early, if a signal comes
+			mutex.Lock()
+			switch {
+			case over:
+			case isTerminal:
 				fmt.Fprintf(a.err, "\rtcptune: %s, %.0f s ", what, time.Since(began).Seconds())
-				timer.Reset(time.Second)
-			} else if !said {
+			default:
 				fmt.Fprintf(a.err, "tcptune: %s\n", what)
 			}
 			said = true
+			last := over || !isTerminal
+			mutex.Unlock()
+			if last {
+				return
+			}
 		}
 	}()
-	return func() { close(done); <-ended }
+	return func() {
+		mutex.Lock()
+		defer mutex.Unlock()
+		if over = true; said && isTerminal {
+			fmt.Fprint(a.err, "\r\x1b[K")
+		}
+	}
 }
