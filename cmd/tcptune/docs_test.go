@@ -107,7 +107,7 @@ func itemsIn(text string) []string {
 
 // commandTree is the root with all that cobra adds when it runs.
 func commandTree() *cobra.Command {
-	root := (&app{out: io.Discard, err: io.Discard}).rootCommand()
+	root := (&app{out: io.Discard, err: io.Discard}).rootCommand(nil)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	root.InitDefaultVersionFlag()
@@ -465,4 +465,13 @@ func constants(t *testing.T, dir, typ string) []string {
 		t.Fatalf("%s has no constants of type %s", dir, typ)
 	}
 	return values
+}
+
+func TestEachCommandIsMadeByItsName(t *testing.T) {
+	a := &app{out: io.Discard, err: io.Discard}
+	for _, c := range a.commands() {
+		if got := c.make().Name(); got != c.name {
+			t.Errorf("%s makes the command %s", c.name, got)
+		}
+	}
 }

@@ -1,3 +1,9 @@
+// Nothing here runs in parallel for long enough to ask, at each start, how much of
+// the processors a container may have.
+//
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
 // Command tcptune advises on, and safely applies, the Linux parameters that
 // govern how TCP connections are set up, torn down and left over.
 package main

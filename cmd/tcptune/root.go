@@ -23,7 +23,7 @@ type app struct {
 
 // run executes a command line and returns the exit code.
 func run(ctx context.Context, args []string, a *app) int {
-	root := a.rootCommand()
+	root := a.rootCommand(args)
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
@@ -54,7 +54,10 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func (a *app) rootCommand() *cobra.Command {
+// rootCommand is tcptune with the command that its arguments begin with or, if
+// they begin with something else, with all of them: to make those takes a tenth of
+// the time of a short command.
+func (a *app) rootCommand(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tcptune",
 		Short: "Advise on, and safely apply, the Linux parameters that govern TCP connections",
@@ -86,9 +89,31 @@ could not look. A profile is applied as one transaction and can be undone.`,
 	}
 	root.SetVersionTemplate("tcptune {{.Version}}\n")
 	root.PersistentFlags().StringVar(&a.color, "color", "auto", "colour the text: auto, always or never (NO_COLOR is honoured)")
-	root.AddCommand(a.checkCommand(), a.statesCommand(), a.lintCommand(), a.confCommand(), a.factsCommand(), a.explainCommand(), a.rulesCommand(), a.profileCommand(),
-		a.driftCommand(), a.planCommand(), a.applyCommand(), a.confirmCommand(), a.extendCommand(), a.rollbackCommand(), a.recoverCommand(), a.unpersistCommand(), a.historyCommand(), a.guardCommand())
+	for _, c := range a.commands() {
+		if len(args) > 0 && args[0] == c.name {
+			root.AddCommand(c.make())
+			return root
+		}
+	}
+	for _, c := range a.commands() {
+		root.AddCommand(c.make())
+	}
 	return root
+}
+
+// A maker makes the command of a name.
+type maker struct {
+	name string
+	make func() *cobra.Command
+}
+
+func (a *app) commands() []maker {
+	return []maker{
+		{"check", a.checkCommand}, {"states", a.statesCommand}, {"lint", a.lintCommand}, {"conf", a.confCommand}, {"facts", a.factsCommand},
+		{"explain", a.explainCommand}, {"rules", a.rulesCommand}, {"profile", a.profileCommand}, {"drift", a.driftCommand}, {"plan", a.planCommand},
+		{"apply", a.applyCommand}, {"confirm", a.confirmCommand}, {"extend", a.extendCommand}, {"rollback", a.rollbackCommand}, {"recover", a.recoverCommand},
+		{"unpersist", a.unpersistCommand}, {"history", a.historyCommand}, {"guard", a.guardCommand},
+	}
 }
 
 func versionText() string {
