@@ -49,7 +49,7 @@ func BenchmarkNamespaces(b *testing.B) {
 	if err := os.WriteFile(loop, []byte(script.String()), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	tcptune, _ := buildForBenchmark(b)
+	tcptune, _, _ := buildForBenchmark(b)
 	contestants := [][]string{
 		{"sh " + loop, "awk {n[$1]++}END{for(s_in_n)print(s,n[s])}"},
 		{tcptune + " states --netns all"},

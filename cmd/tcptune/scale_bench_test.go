@@ -31,16 +31,21 @@ type duel struct {
 	ours, theirs []string // command lines; of theirs, joined by pipes
 }
 
-func duels(tcptune, hello string) []duel {
+// duels are all jobs. Of some the kernel's part is done by itself as well: no
+// program that asks sock_diag for as much can take less.
+func duels(tcptune, hello, kernel string) []duel {
 	all := []string{"ss -tan", "awk NR>1{n[$1]++}END{for(s_in_n)print(s,n[s])}"}
 	return []duel{
 		{"states", []string{tcptune + " states"}, all},
+		{"states, the kernel's part", []string{kernel + " states"}, all},
 		{"states, against netstat", []string{tcptune + " states"}, []string{"netstat -nat", "awk NR>2{n[$6]++}END{for(s_in_n)print(s,n[s])}"}},
 		{"check", []string{tcptune + " check --fail-on never"}, all},
+		{"check, the kernel's part", []string{kernel + " states walk"}, all},
 		{"accept queues", []string{tcptune + " states --by listener"}, []string{"ss -tln"}},
 		{"and SYN-RECV, programs", []string{tcptune + " states --by listener --sample-above 100000000"}, []string{"ss -tlnp"}},
 		{"destinations, exact", []string{tcptune + " states --by destination --sample-above 100000000"}, all},
 		{"destinations, sampled", []string{tcptune + " states --by destination --sample-above 1"}, all},
+		{"a walk over all, of which none is fetched", []string{kernel + " walk"}, all},
 		{"CLOSE-WAIT by program", []string{tcptune + " states --by program"}, []string{"ss -tanp state close-wait"}},
 		{"CLOSE-WAIT by program, --bpf", []string{tcptune + " states --by program --bpf"}, []string{"ss -tanp state close-wait"}},
 		{"--version, against a Go hello", []string{tcptune + " --version"}, []string{hello}},
@@ -64,7 +69,7 @@ func BenchmarkScale(b *testing.B) {
 			sizes = append(sizes, n)
 		}
 	}
-	tcptune, hello := buildForBenchmark(b)
+	tcptune, hello, kernel := buildForBenchmark(b)
 	b.ResetTimer()
 	for b.Loop() {
 		for _, sockets := range sizes {
@@ -72,7 +77,7 @@ func BenchmarkScale(b *testing.B) {
 			table, done := new(strings.Builder), make(chan error)
 			go func() {
 				runtime.LockOSThread()
-				done <- compare(table, sockets, duels(tcptune, hello))
+				done <- compare(table, sockets, duels(tcptune, hello, kernel))
 			}()
 			if err := <-done; err != nil {
 				sysctltest.RequireKernel(b, err.Error())
@@ -82,21 +87,52 @@ func BenchmarkScale(b *testing.B) {
 	}
 }
 
-func buildForBenchmark(b *testing.B) (tcptune, hello string) {
-	dir := b.TempDir()
-	source := filepath.Join(dir, "hello.go")
-	if err := os.WriteFile(source, []byte("package main\n\nfunc main() { println(1) }\n"), 0o600); err != nil {
-		b.Fatal(err)
+const (
+	helloSource = "package main\n\nfunc main() { println(1) }\n"
+	// kernelSource makes the dumps that its arguments name, and does nothing with
+	// what it gets.
+	kernelSource = `package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/tcptune/tcptune/advisor/observe/sockdiag"
+	"github.com/tcptune/tcptune/advisor/tcpstate"
+)
+
+func main() {
+	states := map[string]sockdiag.States{
+		"states": sockdiag.AllStates &^ sockdiag.Of(tcpstate.Established, tcpstate.TimeWait),
+		"walk":   sockdiag.Of(tcpstate.SynSent), // of which there are none
 	}
-	tcptune, hello = filepath.Join(dir, "tcptune"), filepath.Join(dir, "hello")
-	for program, from := range map[string]string{tcptune: ".", hello: source} {
+	for _, dump := range os.Args[1:] {
+		if err := sockdiag.Dump(context.Background(), sockdiag.Query{States: states[dump]}, func(*sockdiag.Socket) {}); err != nil {
+			panic(err)
+		}
+	}
+}
+`
+)
+
+func buildForBenchmark(b *testing.B) (tcptune, hello, kernel string) {
+	dir := b.TempDir()
+	written := func(name, source string) string {
+		file := filepath.Join(dir, name+".go")
+		if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+			b.Fatal(err)
+		}
+		return file
+	}
+	tcptune, hello, kernel = filepath.Join(dir, "tcptune"), filepath.Join(dir, "hello"), filepath.Join(dir, "kernel")
+	for program, from := range map[string]string{tcptune: ".", hello: written("hello", helloSource), kernel: written("kernel", kernelSource)} {
 		cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, from)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {
 			b.Fatalf("build %s: %v\n%s", program, err, out)
 		}
 	}
-	return tcptune, hello
+	return tcptune, hello, kernel
 }
 
 // compare runs on a thread of its own, which it moves into a fresh namespace with
