@@ -201,9 +201,10 @@ func processes(in netns.ID, users map[uint32]bool) (theirs, others, elsewhere []
 	return theirs, others, elsewhere, nil
 }
 
-// early is how many descriptors of each process are looked at before the rest of
-// any: a program that listens usually begins with it.
-const early = 64
+// early are how many descriptors of each process are looked at before more of any:
+// a program that listens usually begins with it, a virtual machine with its own
+// files.
+var early = []int64{16, 128, math.MaxInt64}
 
 // holdersOf looks for the process that holds each of some sockets, by inode, and
 // stops when all are found or when so many descriptors were looked at. If a
@@ -211,7 +212,7 @@ const early = 64
 func holdersOf(sockets map[uint32]holder, groups cgroups, limit int64) (found map[uint32]int, reason string) {
 	found = map[uint32]int{}
 	looked, denied := int64(0), 0
-	for _, depth := range []int64{early, math.MaxInt64} {
+	for _, depth := range early {
 		denied = 0
 		for pids, err := range likely(maps.Values(sockets), groups) {
 			if err != nil {
@@ -266,7 +267,7 @@ func descriptors(pid int) (int64, error) {
 	if stat.Size > 0 {
 		return stat.Size, nil
 	}
-	return int64(dir.end()), nil
+	return int64(dir.end(0)), nil
 }
 
 // A descriptorDir is /proc/PID/fd.
@@ -289,11 +290,11 @@ func openDescriptors(pid int) (descriptorDir, error) {
 
 func (d descriptorDir) close() { unix.Close(d.fd) }
 
-// end is a number that no descriptor reaches. The folder lists them in their
-// order, from any position: that of the first is 2 (fs/proc/fd.c,
-// proc_readfd_common).
-func (d descriptorDir) end() int {
-	return sort.Search(1<<30, func(n int) bool {
+// end is a number that no descriptor reaches, given how many there are: mostly
+// that. The folder lists them in their order, from any position: that of the first
+// is 2 (fs/proc/fd.c, proc_readfd_common).
+func (d descriptorDir) end(descriptors int64) int {
+	noneFrom := func(n int) bool {
 		var one [64]byte
 		_, err := unix.Seek(d.fd, int64(n)+2, io.SeekStart)
 		if err != nil {
@@ -301,7 +302,11 @@ func (d descriptorDir) end() int {
 		}
 		entries, err := unix.Getdents(d.fd, one[:])
 		return err != nil || entries == 0
-	})
+	}
+	if n := int(descriptors); n > 0 && noneFrom(n) {
+		return n
+	}
+	return sort.Search(1<<30, noneFrom)
 }
 
 // sockets visits what a process's descriptors stand for until there is no need
@@ -315,7 +320,7 @@ func (c candidate) sockets(some bool, chosen func(descriptor int) bool, visit fu
 	}
 	if some {
 		defer dir.close()
-		for descriptor := range dir.end() {
+		for descriptor := range dir.end(c.descriptors) {
 			if chosen(descriptor) && !visit(dir.look(strconv.Itoa(descriptor))) {
 				break
 			}
