@@ -101,14 +101,10 @@ func countOnce(alter func(*facts.Snapshot, *census)) (*facts.Sockets, error) {
 	if err != nil {
 		return nil, err
 	}
-	proc, err := threadFS()
-	if err != nil {
-		return nil, err
-	}
 	s := &facts.Snapshot{Kernel: release, Gaps: map[facts.Part]facts.Gap{}}
 	c := newCensus(s, 0)
 	alter(s, c)
-	sockstat(s, proc)
+	sockstat(s)
 	err = c.take(context.Background(), func(ctx context.Context) error {
 		if c.dump == nil {
 			return os.ErrPermission

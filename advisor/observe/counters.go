@@ -9,11 +9,10 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/prometheus/procfs"
 
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/sysctl"
@@ -22,7 +21,6 @@ import (
 
 // A watch reads the kernel's counters once, or twice with a pause between.
 type watch struct {
-	proc   procfs.FS
 	first  sample
 	began  time.Time
 	window bool
@@ -34,8 +32,8 @@ type sample struct {
 	gaps   map[facts.Part]facts.Gap
 }
 
-func startWatch(proc procfs.FS) *watch {
-	return &watch{proc: proc, first: read(proc), began: time.Now()}
+func startWatch() *watch {
+	return &watch{first: read(), began: time.Now()}
 }
 
 // wait lets the interval pass.
@@ -63,7 +61,7 @@ func pause(ctx context.Context, interval time.Duration) error {
 func (w *watch) finish(s *facts.Snapshot) {
 	now := w.first
 	if w.window {
-		now = read(w.proc)
+		now = read()
 		s.Window = &facts.Window{Seconds: time.Since(w.began).Seconds(), Increase: map[string]facts.Counters{}}
 		for group, counters := range now.groups {
 			increase := facts.Counters{}
@@ -79,12 +77,12 @@ func (w *watch) finish(s *facts.Snapshot) {
 	maps.Copy(s.Gaps, now.gaps)
 }
 
-func read(proc procfs.FS) sample {
+func read() sample {
 	r := sample{map[string]facts.Counters{}, map[facts.Part]facts.Gap{}}
 	r.table(netns.ThreadDir()+"/net/netstat", facts.PartNetstat)
 	r.table(netns.ThreadDir()+"/net/snmp", facts.PartSNMP)
-	r.conntrack(proc)
-	r.softnet(proc)
+	r.conntrack()
+	r.softnet()
 	return r
 }
 
@@ -146,67 +144,73 @@ func parseCounter(text string) (int64, error) {
 }
 
 // conntrack adds up the counters of all processors.
-func (r *sample) conntrack(proc procfs.FS) {
-	rows, err := proc.ConntrackStat()
+func (r *sample) conntrack() {
+	path := netns.ThreadDir() + "/net/stat/nf_conntrack"
+	names, rows, err := hexRows(path, true)
 	if errors.Is(err, fs.ErrNotExist) {
 		r.gaps[facts.PartConntrack] = facts.Gap{Cause: sysctl.ModuleMissing, Detail: "connection tracking is not loaded, or keeps no counters"}
 		return
+	}
+	sum := facts.Counters{}
+	for _, name := range []string{"drop", "early_drop", "insert_failed", "search_restart"} {
+		column := slices.Index(names, name)
+		if err == nil && column < 0 {
+			err = fmt.Errorf("%s: there is no column %s", path, name)
+		}
+		for _, row := range rows {
+			if err == nil {
+				sum[name] += row[column]
+			}
+		}
 	}
 	if err != nil {
 		r.gaps[facts.PartConntrack] = gap(err)
 		return
 	}
-	sum := facts.Counters{"drop": 0, "early_drop": 0, "insert_failed": 0, "search_restart": 0}
-	for _, row := range rows {
-		sum["drop"] += int64(row.Drop)
-		sum["early_drop"] += int64(row.EarlyDrop)
-		sum["insert_failed"] += int64(row.InsertFailed)
-		sum["search_restart"] += int64(row.SearchRestart)
-	}
 	r.groups["conntrack"] = sum
 }
 
-// softnet adds up what net.core.netdev_max_backlog dropped, on all processors.
-func (r *sample) softnet(proc procfs.FS) {
-	rows, err := proc.NetSoftnetStat()
+// softnet adds up what net.core.netdev_max_backlog dropped, on all processors: the
+// second column (net/core/net-procfs.c, softnet_seq_show).
+func (r *sample) softnet() {
+	_, rows, err := hexRows(netns.ThreadDir()+"/net/softnet_stat", false)
 	if err != nil {
 		r.gaps[facts.PartSoftnet] = gap(err)
 		return
 	}
 	dropped := int64(0)
 	for _, row := range rows {
-		dropped += int64(row.Dropped)
+		dropped += row[1]
 	}
 	r.groups["softnet"] = facts.Counters{"dropped": dropped}
 }
 
-func sockstat(s *facts.Snapshot, proc procfs.FS) {
-	v4, err := proc.NetSockstat()
+// hexRows reads a file that has a line of hexadecimal numbers for each processor,
+// the names of the columns above them if it is headed. Each row has a column for
+// each name, and two at least.
+func hexRows(path string, headed bool) (names []string, rows [][]int64, err error) {
+	text, err := os.ReadFile(path)
 	if err != nil {
-		s.Gaps[facts.PartSockstat] = gap(err)
-		return
+		return nil, nil, err
 	}
-	stat := &facts.Sockstat{}
-	for _, p := range v4.Protocols {
-		if p.Protocol != "TCP" {
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if headed && names == nil {
+			names = fields
 			continue
 		}
-		stat.InUse = int64(p.InUse)
-		for _, field := range []struct {
-			from *int
-			to   *int64
-		}{{p.Orphan, &stat.Orphan}, {p.TW, &stat.TimeWait}, {p.Alloc, &stat.Alloc}, {p.Mem, &stat.MemPages}} {
-			if field.from != nil {
-				*field.to = max(0, int64(*field.from)) // sums of per-CPU counters may dip below 0
-			}
+		if len(fields) < max(2, len(names)) {
+			return nil, nil, fmt.Errorf("%s: line %q is too short", path, line)
 		}
-	}
-	if v6, err := proc.NetSockstat6(); err == nil { // absent where IPv6 is switched off
-		for _, p := range v6.Protocols {
-			if p.Protocol == "TCP6" {
-				stat.InUse6 = int64(p.InUse)
+		row := make([]int64, len(fields))
+		for i, field := range fields {
+			n, err := strconv.ParseUint(field, 16, 63)
+			if err != nil {
+				return nil, nil, fmt.Errorf("%s: %q is not a number", path, field)
 			}
+			row[i] = int64(n)
 		}
+		rows = append(rows, row)
 	}
-	s.Sockstat = stat
+	return names, rows, nil
 }

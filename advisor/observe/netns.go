@@ -38,9 +38,9 @@ func Everywhere(ctx context.Context, o Options) ([]Inside, error) {
 // beginEach begins a look into each of some namespaces.
 func beginEach(namespaces []netns.Namespace) ([]*begun, []error) {
 	entered := make([]*begun, len(namespaces))
-	return entered, netns.Each(namespaces, func(i int) (err error) {
-		entered[i], err = begin()
-		return err
+	return entered, netns.Each(namespaces, func(i int) error {
+		entered[i] = begin()
+		return nil
 	})
 }
 

@@ -9,15 +9,16 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
-
-	"github.com/prometheus/procfs"
 
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/sysctl"
@@ -57,10 +58,7 @@ func Host(ctx context.Context, o Options) (s *facts.Snapshot, err error) {
 		return nil, err
 	}
 	return s, l.enter(func() error {
-		watch, err := begin()
-		if err != nil {
-			return err
-		}
+		watch := begin()
 		if err := watch.wait(ctx, o.Interval); err != nil {
 			return err
 		}
@@ -108,11 +106,7 @@ func (l *look) whole(ctx context.Context, began *begun) (*facts.Snapshot, error)
 
 // below adds what is the host's: its size, and what sets its parameters.
 func (l *look) below(s *facts.Snapshot) error {
-	proc, err := procfs.NewFS("/proc")
-	if err != nil {
-		return err
-	}
-	host(s, proc)
+	host(s)
 	if l.Namespace != nil && !s.Namespace.Initial {
 		return nil // the files that are read at boot here are not for there
 	}
@@ -133,9 +127,7 @@ func (l *look) inside(ctx context.Context, began *begun) (*facts.Snapshot, error
 	if l.Namespace != nil {
 		s.Namespace.Name = l.Namespace.String()
 	}
-	if err := began.end(s); err != nil {
-		return nil, err
-	}
+	began.end(s)
 	parameters(s, l.tree, l.without)
 	if err := sockets(ctx, s, l.SampleAbove); err != nil {
 		return nil, err
@@ -156,50 +148,50 @@ type begun struct {
 	timeWait int64
 }
 
-func begin() (*begun, error) {
-	proc, err := threadFS()
-	if err != nil {
-		return nil, err
-	}
-	return &begun{startWatch(proc), timeWait(proc)}, nil
-}
+func begin() *begun { return &begun{startWatch(), timeWait()} }
 
 // end takes the second sample, if there is a window.
-func (b *begun) end(s *facts.Snapshot) (err error) {
-	if b.proc, err = threadFS(); err != nil { // the thread may be another one
-		return err
-	}
+func (b *begun) end(s *facts.Snapshot) {
 	b.finish(s)
-	sockstat(s, b.proc)
+	sockstat(s)
 	if s.Window != nil && s.Sockstat != nil {
 		s.Window.TimeWaitGrowth = s.Sockstat.TimeWait - b.timeWait
 	}
-	return nil
 }
 
 // timeWait is how many sockets are in TIME-WAIT; 0 if that cannot be read, and
 // then it cannot be read at the end either.
-func timeWait(proc procfs.FS) int64 {
-	var s facts.Snapshot
-	s.Gaps = map[facts.Part]facts.Gap{}
-	sockstat(&s, proc)
+func timeWait() int64 {
+	s := facts.Snapshot{Gaps: map[facts.Part]facts.Gap{}}
+	sockstat(&s)
 	if s.Sockstat == nil {
 		return 0
 	}
 	return s.Sockstat.TimeWait
 }
 
-// threadFS is the calling thread's view: net below it is its namespace's.
-func threadFS() (procfs.FS, error) { return procfs.NewFS(netns.ThreadDir()) }
-
-func host(s *facts.Snapshot, proc procfs.FS) {
+func host(s *facts.Snapshot) {
 	s.Host.PageSize, s.Host.CPUs = int64(os.Getpagesize()), runtime.NumCPU()
-	memory, err := proc.Meminfo()
-	if err != nil || memory.MemTotal == nil {
+	memory, err := memoryKiB("/proc/meminfo")
+	if err != nil {
 		s.Gaps[facts.PartHost] = gap(err)
 		return
 	}
-	s.Host.MemoryKiB = int64(*memory.MemTotal)
+	s.Host.MemoryKiB = memory
+}
+
+// memoryKiB is the MemTotal of proc_meminfo(5).
+func memoryKiB(path string) (int64, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "MemTotal:"); ok {
+			return strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(rest), " kB"), 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("%s has no line of MemTotal", path)
 }
 
 // parameters reads the catalogue's keys, one by one: a walk over the tree would

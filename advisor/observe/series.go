@@ -24,9 +24,9 @@ func NewSeries(o Options) (*Series, error) {
 		return nil, err
 	}
 	s := &Series{look: l, ticks: time.NewTicker(o.Interval)}
-	return s, l.enter(func() (err error) {
-		s.since, err = begin()
-		return err
+	return s, l.enter(func() error {
+		s.since = begin()
+		return nil
 	})
 }
 

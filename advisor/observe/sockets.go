@@ -347,20 +347,16 @@ func (l *look) brokenDown(ctx context.Context, by facts.Breakdown) (*facts.Snaps
 	for _, key := range needed {
 		s.Sysctls[key] = reading(l.tree, key)
 	}
-	proc, err := threadFS()
-	if err != nil {
-		return nil, err
-	}
 	c := newCensus(s, l.SampleAbove)
 	switch by {
 	case facts.ByListener:
-		sockstat(s, proc)
+		sockstat(s)
 		c.sampleAbove = cmp.Or(l.SampleAbove, DefaultQueuesAbove)
 		if err = c.take(ctx, c.queues); err == nil {
 			c.nameAllListeners()
 		}
 	case facts.ByDestination:
-		sockstat(s, proc)
+		sockstat(s)
 		err = c.take(ctx, c.destinations)
 	case facts.ByProgram:
 		l.walked.listed(c, uint32(here.ID.Inode))
@@ -378,7 +374,7 @@ func (l *look) brokenDown(ctx context.Context, by facts.Breakdown) (*facts.Snaps
 		counters := sample{map[string]facts.Counters{}, map[facts.Part]facts.Gap{}}
 		counters.table(netns.ThreadDir()+"/net/snmp", facts.PartSNMP)
 		s.Counters = counters.groups
-		sockstat(s, proc)
+		sockstat(s)
 		err = c.take(ctx, func(ctx context.Context) error {
 			_, err := c.states(ctx, (*tally).addState)
 			return err
