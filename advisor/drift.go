@@ -56,7 +56,7 @@ func FindDrift(s *facts.Snapshot, set rules.Set, profile *profiles.Profile, all 
 			d.Unseen = append(d.Unseen, gap.String())
 		}
 	}
-	if s.Managers == nil {
+	if s.Managers == nil && s.Namespace.Initial {
 		d.Unseen = append(d.Unseen, "the snapshot does not tell which other programs set parameters")
 	}
 	wanted := map[sysctl.Key]profiles.Goal{}

@@ -112,7 +112,9 @@ func (l *look) below(s *facts.Snapshot) error {
 	}
 	system, inUse := atBoot()
 	files(s, system, inUse)
-	otherManagers(s)
+	if s.Namespace.Initial {
+		otherManagers(s) // which set what is the host's
+	}
 	return nil
 }
 

@@ -150,6 +150,8 @@ func managersFound(d advisor.Drift) string {
 	switch {
 	case len(d.Managers) > 0:
 		return fmt.Sprintf("%d found", len(d.Managers))
+	case !d.Namespace.Initial:
+		return "not looked for: they act on the host's first network namespace"
 	case len(d.Unseen) > 0:
 		return "none found where they could be looked for"
 	}
