@@ -207,11 +207,14 @@ func (d *deriver) ports() {
 	d.set("ports.listening_list", list(names), string(so.Source))
 
 	busiest, from := d.busiest(so.Outbound.Top), so.outboundSource()
+	if so.Outbound.Together {
+		busiest.Sockets = so.Outbound.Sockets
+	}
 	d.set("ports.busiest.used", busiest.Sockets, from)
 	d.set("ports.busiest.time_wait", busiest.TimeWait, from)
 	d.reusable(busiest)
 	d.set("ports.busiest.percent", percent(busiest.Sockets, int64(max(size, 1))), from)
-	d.set("ports.busiest.name", busiest.String(), from)
+	d.set("ports.busiest.name", so.Outbound.name(busiest), from)
 }
 
 // busiest is the destination towards which ports run out first: TIME-WAIT entries
@@ -334,6 +337,14 @@ func (d *deriver) synSent() {
 	d.set("syn_sent.most_name", most.String(), string(so.Source))
 }
 
+// name is what a target of a spread is called.
+func (s Spread) name(t Target) string {
+	if s.Together {
+		return "all destinations together"
+	}
+	return t.String()
+}
+
 // String is the destination, and the source address where it matters.
 func (t Target) String() string {
 	if t.Destination == "" {
@@ -349,8 +360,8 @@ func (t Target) String() string {
 // outboundSource says how destinations were counted.
 func (so *Sockets) outboundSource() string {
 	switch sample := so.Outbound.Sample; {
-	case so.Source == ByProcNet:
-		return string(ByProcNet)
+	case so.Source == ByProcNet, so.Outbound.Together:
+		return string(so.Source)
 	case sample != nil:
 		return fmt.Sprintf("sock_diag, a sample of %d of about %d sockets: give or take %d", sample.Looked, sample.Of, so.Outbound.Error)
 	}

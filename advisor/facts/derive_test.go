@@ -268,6 +268,11 @@ func TestPorts(t *testing.T) {
 			"ports.services": "0", "ports.services_list": "", "ports.listening": "0", "ports.busiest.used": "40", "ports.busiest.percent": "0",
 			"ports.busiest.name": "10.0.0.5:3306 from 10.0.0.1",
 		}},
+		{"destinations that were not told apart", "", func(s *facts.Snapshot) {
+			s.Sockets.Outbound = facts.Spread{Together: true, Sockets: 14_000, Top: []facts.Target{}}
+		}, map[facts.Name]string{
+			"ports.busiest.used": "14000", "ports.busiest.percent": "49", "ports.busiest.name": "all destinations together", "ports.busiest.time_wait": "0", "ports.busiest.reusable": "0",
+		}},
 		{"all of it reserved", "", ports("40000 40002", "40000-50000"), map[facts.Name]string{
 			"ports.size": "0", "ports.reserved": "3", "ports.same_parity": "yes", "ports.per_second": "0", "ports.busiest.percent": "4000",
 		}},

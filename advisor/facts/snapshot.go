@@ -235,11 +235,14 @@ type Spread struct {
 	// Distinct is how many destinations there are; if Exact is not set then at
 	// least that many, and the sockets of each may be too many by up to Error; of a
 	// Sample, too many or too few, at 95 in 100.
-	Distinct int64    `json:"distinct"`
-	Exact    bool     `json:"exact"`
-	Error    int64    `json:"error,omitempty"`
-	Sockets  int64    `json:"sockets,omitempty"` // towards all destinations
-	Sample   *Sample  `json:"sample,omitempty"`
+	Distinct int64   `json:"distinct"`
+	Exact    bool    `json:"exact"`
+	Error    int64   `json:"error,omitempty"`
+	Sockets  int64   `json:"sockets,omitempty"` // towards all destinations
+	Sample   *Sample `json:"sample,omitempty"`
+	// Together: destinations were not told apart, since all Sockets together leave
+	// half of the ports free. Top is empty then.
+	Together bool     `json:"together,omitempty"`
 	Top      []Target `json:"top"` // the most used, most first
 }
 

@@ -85,9 +85,9 @@ func made(seed uint64, hash func(seed uint64, remote uint64, port uint16, bucket
 }
 
 // over is a census of a made-up table.
-func over(t *table, release sysctl.Release, sampleAbove int64) *census {
+func over(t *table, release sysctl.Release, sampleAbove int64, reserved sysctl.Value) *census {
 	c := newCensus(&facts.Snapshot{Kernel: release, Gaps: map[facts.Part]facts.Gap{}, Sockstat: &facts.Sockstat{InUse: int64(len(t.sockets))},
-		Sysctls: map[sysctl.Key]facts.Reading{"net.ipv4.ip_local_port_range": {Value: "32768\t60999"}}}, sampleAbove)
+		Sysctls: map[sysctl.Key]facts.Reading{"net.ipv4.ip_local_port_range": {Value: "32768\t60999"}, "net.ipv4.ip_local_reserved_ports": {Value: reserved}}}, sampleAbove)
 	c.dump, c.count = t.dump, newTally(c.ephemeral)
 	return c
 }
@@ -114,11 +114,15 @@ func TestDestinationsAreCountedOneByOneOnlyIfPortsMayRunOut(t *testing.T) {
 			}
 			outbound := append([]int{c.busy}, each(200, 100)...)
 			table := made(7, hash, 1<<18, sockets-c.busy-20_000, outbound...)
-			counts := over(table, release, c.sampleAbove)
+			counts := over(table, release, c.sampleAbove, "")
 			if err := counts.take(context.Background(), counts.everything); err != nil {
 				t.Fatal(err)
 			}
 			so := counts.snapshot.Sockets
+			if so.Outbound.Together {
+				t.Errorf("%s, %v: %d sockets could take all ports, and destinations were not told apart", c.name, release, sockets)
+				continue
+			}
 			most := so.Outbound.Top[0]
 			if so.IPv4.Of(tcpstate.Established) != sockets {
 				t.Errorf("%s, %v: %d ESTABLISHED", c.name, release, so.IPv4.Of(tcpstate.Established))
@@ -133,6 +137,32 @@ func TestDestinationsAreCountedOneByOneOnlyIfPortsMayRunOut(t *testing.T) {
 			case c.sampled > 0 && (sample == nil || so.Outbound.Exact || table.fetched > screenSize+c.sampled):
 				t.Errorf("%s, %v: %+v, %d sockets fetched", c.name, release, so.Outbound, table.fetched)
 			}
+		}
+	}
+}
+
+// The sockets of a host that together leave half of the ports free need not be
+// looked at.
+func TestDestinationsAreNotToldApartWhereNoneCanTakeHalfOfThePorts(t *testing.T) {
+	const sockets = 10_000
+	for _, c := range []struct {
+		name        string
+		reserved    sysctl.Value
+		sampleAbove int64
+		together    bool
+	}{
+		{"10,000 sockets, and 28,232 ports", "", 0, true},
+		{"of which 8,231 are left to be chosen from", "32768-52768", 0, false},
+		{"the user wants no sample", "", 1_000_000, false},
+	} {
+		table := made(7, scattered, 1<<18, 0, sockets)
+		counts := over(table, sysctl.Release{Major: 6, Minor: 1}, c.sampleAbove, c.reserved)
+		if err := counts.take(context.Background(), counts.everything); err != nil {
+			t.Fatal(err)
+		}
+		outbound := counts.snapshot.Sockets.Outbound
+		if outbound.Together != c.together || outbound.Sockets != sockets || c.together != (table.fetched == 0) || c.together != (len(outbound.Top) == 0) {
+			t.Errorf("%s: %+v, %d sockets fetched", c.name, outbound, table.fetched)
 		}
 	}
 }
@@ -162,7 +192,7 @@ func TestSampledDestinationsAreWithinTheStatedError(t *testing.T) {
 		for seed := range uint64(25) {
 			outbound := append([]int{5000, 2500, 1200}, each(30, 100)...)
 			table := made(seed, c.hash, c.buckets, 6000, outbound...)
-			counts := over(table, release, 0)
+			counts := over(table, release, 0, "")
 			s, err := counts.sample(context.Background(), screenSize)
 			if err != nil {
 				t.Fatal(err)
@@ -192,7 +222,7 @@ func TestAVendorsKernelIsNotReliedUponWhereSocketsDoNotShowItsHash(t *testing.T)
 	for suffix, striped := range map[string]bool{"": false, "-503.11.1.el9_5.x86_64": true} {
 		release := sysctl.Release{Major: 5, Minor: 14, Suffix: suffix}
 		table := made(1, scattered, 1<<17, 50_000, each(400, 1)...) // that few go out
-		s, err := over(table, release, 0).sample(context.Background(), screenSize)
+		s, err := over(table, release, 0, "").sample(context.Background(), screenSize)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -31,6 +31,7 @@ type census struct {
 	source      facts.SocketSource // of what is dumped
 	fallback    walk               // where dump is refused
 	ephemeral   portRange
+	choice      int64 // how many ports of the range connect() may take
 	sampleAbove int64
 	screenAbove int64 // a sample tells whether destinations need be counted
 	count       *tally
@@ -44,6 +45,8 @@ func newCensus(s *facts.Snapshot, sampleAbove int64) *census {
 	if bounds, err := s.Sysctls["net.ipv4.ip_local_port_range"].Value.Ints(); err == nil && len(bounds) == 2 &&
 		0 < bounds[0] && bounds[0] <= bounds[1] && bounds[1] <= math.MaxUint16 {
 		c.ephemeral = portRange{uint16(bounds[0]), uint16(bounds[1])}
+		reserved, _ := sysctl.ParsePorts(s.Sysctls["net.ipv4.ip_local_reserved_ports"].Value) // none where there is no such parameter
+		c.choice = bounds[1] - bounds[0] + 1 - int64(reserved.Within(int(bounds[0]), int(bounds[1])))
 	}
 	return c
 }
@@ -92,8 +95,9 @@ func (c *census) take(ctx context.Context, overSockDiag func(context.Context) er
 }
 
 // everything counts states, queues and destinations, as far as a judgement needs
-// them: destinations are counted one by one only if a sample says that the ports
-// towards one of them may be running out.
+// them: of many sockets, destinations are told apart only if there are enough to
+// take half of the ports, and counted one by one only if a sample says that the
+// ports towards one of them may be running out.
 func (c *census) everything(ctx context.Context) error {
 	arithmetic, err := c.states(ctx, (*tally).add)
 	if err != nil {
@@ -104,11 +108,15 @@ func (c *census) everything(ctx context.Context) error {
 	}
 	connected := c.count.count(tcpstate.Established) + c.snapshot.Sockets.Of(tcpstate.TimeWait)
 	if connected > c.screenAbove && c.ephemeral != (portRange{}) {
+		if connected < c.choice/2 {
+			c.snapshot.Sockets.Outbound = facts.Spread{Together: true, Sockets: connected, Top: []facts.Target{}}
+			return nil
+		}
 		screen, err := c.sample(ctx, screenSize)
 		if err != nil {
 			return err
 		}
-		if !screen.mayHold(float64(c.ephemeral.last-c.ephemeral.first+1) / 2) {
+		if !screen.mayHold(float64(c.choice) / 2) {
 			c.snapshot.Sockets.Outbound = screen.result()
 			return nil
 		}
