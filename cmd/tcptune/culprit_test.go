@@ -581,9 +581,10 @@ func TestTimeWaitThatOverflowsIsNamed(t *testing.T) {
 	}
 	untilNonePass(t)
 	// One counts what was done so far, the other sees that it goes on and what to set.
+	// On a busy machine a late segment may end an entry, which makes room for one.
 	accused(t, []culprit{
 		{"timewait/near-limit", "^100 of 100 TIME-WAIT entries are in use", `net.ipv4.tcp_max_tw_buckets = \d{4,}`},
-		{"timewait/overflow", "^200 closing sockets skipped TIME-WAIT at the limit of 100 entries .*; 100 entries exist now$", ""},
+		{"timewait/overflow", "^(19\\d|200) closing sockets skipped TIME-WAIT at the limit of 100 entries .*; 100 entries exist now$", ""},
 	})
 }
 
