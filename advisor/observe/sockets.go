@@ -32,6 +32,7 @@ type census struct {
 	fallback    walk               // where dump is refused
 	ephemeral   portRange
 	choice      int64 // how many ports of the range connect() may take
+	few         int64 // up to so many sockets are fetched at once
 	sampleAbove int64
 	screenAbove int64 // a sample tells whether destinations need be counted
 	count       *tally
@@ -40,7 +41,7 @@ type census struct {
 // newCensus takes the number of sockets from which on somebody wants a sample; 0
 // if nobody said.
 func newCensus(s *facts.Snapshot, sampleAbove int64) *census {
-	c := &census{snapshot: s, dump: sockdiag.Dump, source: facts.ByDump, fallback: readProcNetTCP,
+	c := &census{snapshot: s, dump: sockdiag.Dump, source: facts.ByDump, fallback: readProcNetTCP, few: fewSockets,
 		sampleAbove: cmp.Or(sampleAbove, DefaultSampleAbove), screenAbove: cmp.Or(sampleAbove, ScreenAbove)}
 	if bounds, err := s.Sysctls["net.ipv4.ip_local_port_range"].Value.Ints(); err == nil && len(bounds) == 2 &&
 		0 < bounds[0] && bounds[0] <= bounds[1] && bounds[1] <= math.MaxUint16 {
@@ -94,11 +95,18 @@ func (c *census) take(ctx context.Context, overSockDiag func(context.Context) er
 	return nil
 }
 
+// Up to fewSockets are fetched at once: a second walk over the table, which all
+// namespaces share, takes longer.
+const fewSockets = 2000
+
 // everything counts states, queues and destinations, as far as a judgement needs
 // them: of many sockets, destinations are told apart only if there are enough to
 // take half of the ports, and counted one by one only if a sample says that the
 // ports towards one of them may be running out.
 func (c *census) everything(ctx context.Context) error {
+	if stat := c.snapshot.Sockstat; stat != nil && stat.InUse+stat.InUse6+stat.TimeWait <= c.few {
+		return c.all(ctx, (*tally).add)
+	}
 	arithmetic, err := c.states(ctx, (*tally).add)
 	if err != nil {
 		return err
@@ -149,9 +157,8 @@ func (c *census) outbound(states sockdiag.States) sockdiag.Query {
 // states counts sockets by state, each as add does, and tells whether ESTABLISHED
 // and TIME-WAIT were computed, not dumped.
 func (c *census) states(ctx context.Context, add func(*tally, *sockdiag.Socket)) (arithmetic bool, err error) {
-	count := func(s *sockdiag.Socket) { add(c.count, s) }
 	if c.canCompute() {
-		if err := c.dump(ctx, sockdiag.Query{States: dumped}, count); err != nil {
+		if err := c.dump(ctx, sockdiag.Query{States: dumped}, func(s *sockdiag.Socket) { add(c.count, s) }); err != nil {
 			return false, err
 		}
 		if timeWait, ok := c.count.complete(c.snapshot.Sockstat); ok && c.addUncounted() && c.plausible() {
@@ -167,11 +174,16 @@ func (c *census) states(ctx context.Context, add func(*tally, *sockdiag.Socket))
 		}
 		c.count = newTally(c.ephemeral)
 	}
-	if err := c.dump(ctx, sockdiag.Query{States: sockdiag.AllStates}, count); err != nil {
-		return false, err
+	return false, c.all(ctx, add)
+}
+
+// all counts sockets of all states, each as add does.
+func (c *census) all(ctx context.Context, add func(*tally, *sockdiag.Socket)) error {
+	if err := c.dump(ctx, sockdiag.Query{States: sockdiag.AllStates}, func(s *sockdiag.Socket) { add(c.count, s) }); err != nil {
+		return err
 	}
 	c.snapshot.Sockets = c.count.result(facts.ByDump)
-	return false, nil
+	return nil
 }
 
 func (c *census) canCompute() bool {
