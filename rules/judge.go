@@ -38,10 +38,10 @@ func (r Rule) Judge(f facts.Facts) Judgement {
 	if !r.Kernels.Contains(f.Kernel) {
 		return Judgement{Verdict: NotApplicable, Reason: fmt.Sprintf("concerns Linux %v", r.Kernels)}
 	}
-	all := ask(f, r.When)
-	if all.denied {
+	if denied(f, r.When) {
 		return Judgement{Verdict: Silent}
 	}
+	all := ask(f, r.When)
 	one := ask(f, r.Any)
 	undecided := len(r.Any) > 0 && len(one.held) == 0
 	noneHolds := undecided && len(one.unknown) == 0
@@ -108,6 +108,22 @@ func (r Rule) Ask(host facts.Facts, subjects []facts.Subject) []Opinion {
 
 func restsOnTotals(f facts.Facts, e facts.Expr) bool {
 	return slices.ContainsFunc(e.Needs(), func(n facts.Name) bool { return f.Get(n).Source == facts.SinceBoot })
+}
+
+// denied reports whether one of some conditions is false. Those come first that
+// need not be compiled for that: most rules are silent because of one.
+func denied(f facts.Facts, conditions []facts.Expr) bool {
+	for _, compiled := range []bool{true, false} {
+		for _, e := range conditions {
+			if e.Compiled() != compiled {
+				continue
+			}
+			if answer, missing := e.Eval(f); missing == nil && answer != true {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // answers sorts a list of conditions by what came of them.

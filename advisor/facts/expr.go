@@ -185,6 +185,9 @@ func kindOf(t reflect.Type) string {
 // Needs are the names of the facts that the expression asks for, sorted.
 func (e Expr) Needs() []Name { return e.needs }
 
+// Compiled reports whether the expression can be asked as it is.
+func (e Expr) Compiled() bool { return e.later == nil }
+
 // String is the expression as written.
 func (e Expr) String() string { return e.source }
 
