@@ -37,6 +37,12 @@ func linux(major, minor int) Release { return Release{Major: major, Minor: minor
 // from is the kernels from a release on, for [Param.Namespaced].
 func from(major, minor int) []Releases { return []Releases{{from: linux(major, minor)}} }
 
+// after is the updates of one series that are newer than that, for
+// [Default.Perhaps].
+func after(major, minor, patch int) Releases {
+	return ReleasesBetween(Release{Major: major, Minor: minor, Patch: patch + 1}, linux(major, minor+1))
+}
+
 // everywhere is all kernels, for [Param.Namespaced].
 func everywhere() []Releases { return []Releases{{}} }
 

@@ -149,8 +149,10 @@ func handshakeParams() []Param {
 			Unit:    Seconds,
 			Sane:    Range{0, 86_400},
 			Accepts: accepts(notNegative),
-			// 3600 in 5.12, 0 in 5.14. 5.10.262 has 0, too.
-			Defaults:   []Default{{Value: "3600"}, {From: linux(5, 14), Value: "0"}},
+			// 3600 in 5.12, 0 in 5.14. 5.10.54 took that over; 4.19.108, 5.4.59 and 5.10.46 are older than the change.
+			Defaults: []Default{{Value: "3600"}, {From: linux(5, 14), Value: "0", Perhaps: []Releases{
+				after(4, 14, 0), after(4, 19, 108), after(5, 4, 59), after(5, 10, 46), ReleasesBetween(linux(5, 11), linux(5, 14)),
+			}}},
 			Since:      linux(4, 12),
 			Namespaced: from(4, 15),
 			Acts:       ActsAtOnce,

@@ -76,7 +76,8 @@ func segmentParams() []Param {
 			Accepts: accepts(anyInt),
 			// A limit that can be counted is a side channel. 3.10.108 and 4.4.178
 			// have 1000, too.
-			Defaults:   []Default{{Value: "100"}, {From: linux(4, 7), Value: "1000"}, {From: linux(6, 1), Value: "2147483647"}},
+			Defaults: []Default{{Value: "100"}, {From: linux(4, 7), Value: "1000", Perhaps: []Releases{ReleasesBetween(linux(3, 6), linux(4, 7))}},
+				{From: linux(6, 1), Value: "2147483647"}},
 			Since:      linux(3, 6),
 			Namespaced: from(4, 15),
 			Acts:       ActsAtOnce,

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 )
 
 // A Param is one row of the catalogue: what is known about a parameter,
@@ -121,6 +123,9 @@ type Default struct {
 	From  Release
 	Value Value
 	Rule  *DefaultRule
+	// Perhaps are older releases that may have it, too: long-term kernels took it
+	// over at a number that is not known.
+	Perhaps []Releases
 }
 
 // A DefaultRule computes a default from the host's size.
@@ -158,10 +163,11 @@ func (h Host) Buckets() int64 {
 // Default is the parameter's value on an untouched host, and whether that is
 // known.
 func (p Param) Default(h Host) (Value, bool) {
-	d, ok := newestFrom(p.Defaults, h.Release, func(d Default) Release { return d.From })
-	if !ok || !p.presentByNumber(h.Release) {
+	defaults := p.defaults(h.Release)
+	if len(defaults) != 1 || !p.presentByNumber(h.Release) {
 		return "", false
 	}
+	d := defaults[0]
 	if d.Rule == nil {
 		return d.Value, true
 	}
@@ -174,17 +180,40 @@ func (p Param) Default(h Host) (Value, bool) {
 
 // DefaultText describes the default on that kernel for people.
 func (p Param) DefaultText(h Host) string {
-	d, ok := newestFrom(p.Defaults, h.Release, func(d Default) Release { return d.From })
-	if !ok {
+	var texts []string
+	for _, d := range p.defaults(h.Release) {
+		switch {
+		case d.Rule != nil:
+			texts = append(texts, d.Rule.Text)
+		case d.Value == "":
+			texts = append(texts, "empty")
+		default:
+			texts = append(texts, string(d.Value))
+		}
+	}
+	if len(texts) == 0 {
 		return "not known"
 	}
-	if d.Rule != nil {
-		return d.Rule.Text
+	return strings.Join(texts, " or ")
+}
+
+// defaults are those that a release may have: that of its number and, if its
+// number does not tell, those of later ones.
+func (p Param) defaults(r Release) []Default {
+	var defaults []Default
+	if d, ok := newestFrom(p.Defaults, r, func(d Default) Release { return d.From }); ok {
+		defaults = append(defaults, d)
 	}
-	if d.Value == "" {
-		return "empty"
+	newest := r
+	if r.Vendor() != "" {
+		newest.Patch = math.MaxInt // 5.10.0-46-amd64 is 5.10.262
 	}
-	return string(d.Value)
+	for _, d := range p.Defaults {
+		if r.Before(d.From) && slices.ContainsFunc(d.Perhaps, func(rs Releases) bool { return rs.Contains(newest) }) {
+			defaults = append(defaults, d)
+		}
+	}
+	return defaults
 }
 
 // Accepted is the range that the kernel of that release takes, and whether it
