@@ -61,7 +61,7 @@ func (s *Snapshot) Futures() []Future {
 			f.settle(p, outcomes[canonical(p.Key)])
 			f.judge(s, p)
 		} else {
-			f.inNewNamespace(s.Kernel, p)
+			f.inNewNamespace(s, p)
 		}
 		all = append(all, f)
 	}
@@ -70,14 +70,16 @@ func (s *Snapshot) Futures() []Future {
 
 // inNewNamespace is for a network namespace that is not the host's first: no
 // loader applies files to it, and it ends at the latest when the host does.
-func (f *Future) inNewNamespace(r sysctl.Release, p sysctl.Param) {
+func (f *Future) inNewNamespace(s *Snapshot, p sysctl.Param) {
 	switch {
-	case !p.IsNamespaced(r):
+	case !p.IsNamespaced(s.Kernel):
 		f.Doubt = "it belongs to the whole host"
-	case slices.Contains(inherited, p.Key) && !r.Before(sysctl.Release{Major: 4, Minor: 15}):
+	case slices.Contains(inherited, p.Key) && !s.Kernel.Before(sysctl.Release{Major: 4, Minor: 15}):
 		f.Doubt = "a new namespace takes it from the host's first"
 	case f.Default == nil:
 		f.Doubt = unknownDefault
+	case !p.Type.Equal(f.Running, *f.Default) && s.mayBeDefault(p, f.Running):
+		f.doubtDefault()
 	default:
 		f.Next, f.From = f.Default, KernelDefault
 	}
@@ -87,6 +89,13 @@ func (f *Future) inNewNamespace(r sysctl.Release, p sysctl.Param) {
 var inherited = []sysctl.Key{"net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem", "net.ipv4.tcp_congestion_control"}
 
 const unknownDefault = "the kernel's default on this host is not known"
+
+// doubtDefault takes back a default that was computed: the running value may be
+// the kernel's own.
+func (f *Future) doubtDefault() {
+	f.Doubt = fmt.Sprintf("%s: %s, or what it is now", unknownDefault, plain(*f.Default))
+	f.Next, f.From, f.Default = nil, "", nil
+}
 
 // An outcome is one value that a parameter may have after boot.
 type outcome struct {
@@ -138,7 +147,9 @@ func (f *Future) judge(s *Snapshot, p sysctl.Param) {
 	switch {
 	case f.From != KernelDefault:
 		f.Drift = Changes
-	case !s.mayBeDefault(p, f.Running):
+	case s.mayBeDefault(p, f.Running):
+		f.doubtDefault()
+	default:
 		f.Drift = Lost
 	}
 }

@@ -66,6 +66,7 @@ func TestFutures(t *testing.T) {
 		somaxconn sysctl.Key = "net.core.somaxconn"
 		ports     sysctl.Key = "net.ipv4.ip_local_port_range"
 		tracked   sysctl.Key = "net.netfilter.nf_conntrack_max"
+		blackhole sysctl.Key = "net.ipv4.tcp_fastopen_blackhole_timeout_sec"
 	)
 	hold := func(key sysctl.Key, value sysctl.Value, line int) facts.Hold {
 		return facts.Hold{Key: key, Value: value, Place: facts.Place{File: "/m", Line: line}}
@@ -129,16 +130,24 @@ func TestFutures(t *testing.T) {
 		"by its other name": {given: func(s *facts.Snapshot) { run(s, tracked, "7"); ask(s, "net.nf_conntrack_max=7") }, key: tracked,
 			want: "7 -> unknown: 262144 by the kernel's default, or 7 by /etc/f:1"},
 		"what a module's parameter sizes is not lost": {given: func(s *facts.Snapshot) { run(s, tracked, "1000000") }, key: tracked,
-			want: "1000000 -> 262144 (the kernel's default)"},
+			want: "1000000 -> unknown: the kernel's default on this host is not known: 262144, or what it is now"},
 		"what is only read": {given: func(s *facts.Snapshot) { run(s, "net.netfilter.nf_conntrack_count", "7") }, key: "net.netfilter.nf_conntrack_count", want: "none"},
 		"what a program turns on when it starts": {given: func(s *facts.Snapshot) { run(s, "net.ipv4.ip_forward", "1") }, key: "net.ipv4.ip_forward",
 			want: "1 -> unknown: 0 by the kernel's default, or programs that forward packets turn it on"},
 		"a limit that is estimated from memory is not lost": {release: "5.10.0", given: func(s *facts.Snapshot) { run(s, "net.ipv4.tcp_max_orphans", "65535") }, key: "net.ipv4.tcp_max_orphans",
-			want: "65535 -> 65536 (the kernel's default)"},
+			want: "65535 -> unknown: the kernel's default on this host is not known: 65536, or what it is now"},
 		"a limit that follows a table of known size is": {given: func(s *facts.Snapshot) { run(s, "net.ipv4.tcp_max_orphans", "65535") }, key: "net.ipv4.tcp_max_orphans",
 			want: "65535 -> 65536 (the kernel's default) lost"},
 		"a vendor took a default over": {release: "4.18.0-305.el8.x86_64", given: func(s *facts.Snapshot) { run(s, somaxconn, "4096") }, key: somaxconn,
-			want: "4096 -> 128 (the kernel's default)"},
+			want: "4096 -> unknown: the kernel's default on this host is not known: 128, or what it is now"},
+		"a vendor took a default over, in another namespace": {release: "4.18.0-305.el8.x86_64", given: func(s *facts.Snapshot) {
+			s.Namespace.Initial = false
+			run(s, somaxconn, "4096")
+		}, key: somaxconn, want: "4096 -> unknown: the kernel's default on this host is not known: 128, or what it is now"},
+		"a vendor has that default nowhere": {release: "4.18.0-305.el8.x86_64", given: func(s *facts.Snapshot) { run(s, somaxconn, "77") }, key: somaxconn,
+			want: "77 -> 128 (the kernel's default) lost"},
+		"a long-term kernel may have taken a default over": {release: "5.10.262", given: func(s *facts.Snapshot) { run(s, blackhole, "0") }, key: blackhole,
+			want: "0 -> unknown: the kernel's default on this host is not known"},
 		"the kernel rounds up": {given: func(s *facts.Snapshot) {
 			run(s, "net.ipv4.tcp_invalid_ratelimit", "4")
 			ask(s, "net.ipv4.tcp_invalid_ratelimit=1")
