@@ -162,6 +162,9 @@ func TestAcceptedRangesOfTheRunningKernel(t *testing.T) {
 		if !known || bytesTakenOver(p, r) {
 			return
 		}
+		if p.Key == "net.ipv6.conf.all.forwarding" && answersShort(t, tree.file(p.Key)) {
+			return
+		}
 		exact := p.Accepts[0].Range != acceptsSeconds()[0].Range // the bounds of seconds depend on the build
 		switch p.Key {
 		case "net.ipv4.ip_unprivileged_port_start":
@@ -193,6 +196,32 @@ func TestAcceptedRangesOfTheRunningKernel(t *testing.T) {
 			}
 		})
 	})
+}
+
+// answersShort reports whether a parameter takes a number whole and answers that it
+// took less, as Linux 6.18.15 does when IPv6 begins to forward: the 1 that
+// net/ipv6/addrconf.c, addrconf_fixup_forwarding returns passes for a length. The
+// runtime then writes the rest as well, and the last digit stays. What makes
+// sense there has one.
+func answersShort(t *testing.T, file string) bool {
+	t.Helper()
+	old, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fd, err := syscall.Open(file, syscall.O_WRONLY|syscall.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(fd)
+	n, err := syscall.Write(fd, []byte("10"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, old[:1], 0); err != nil {
+		t.Fatal(err)
+	}
+	return n < len("10")
 }
 
 // bytesTakenOver: long-term kernels took over the one-byte numbers of 5.13, and
