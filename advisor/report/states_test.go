@@ -1,6 +1,8 @@
 package report
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -67,12 +69,98 @@ func TestStatesOfNamespacesTellHowTheyWereCounted(t *testing.T) {
 		all = append(all, advisor.StatesOf(s, facts.ByState))
 	}
 	var b strings.Builder
-	if err := (Text{Width: 100, MinSeverity: rules.Info}).StatesByNamespace(&b, all); err != nil {
+	if err := (Text{Width: 100, Piped: true}).StatesByNamespace(&b, all); err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range []string{"\nSOCKETS  in 4 network namespaces; BPF; sock_diag, sockstat\n", "web (net:[7]): not counted: not permitted", "  ?       ?            ?           ?          ?  web"} {
 		if !strings.Contains(b.String(), part) {
 			t.Errorf("no %q in:\n%s", part, b.String())
+		}
+	}
+}
+
+// crowded are the states of namespaces in which there are sockets of many states.
+func crowded(names ...string) []advisor.States {
+	all := []advisor.States{}
+	for i, name := range names {
+		s := factstest.Healthy("6.12")
+		s.Namespace = facts.Namespace{Initial: name == "", ID: fmt.Sprintf("net:[%d]", 4026532000+i), Name: name}
+		s.Sockets.IPv4 = facts.StateCounts{"listen": 100, "syn_sent": 12, "syn_recv": 28_044, "established": 331_606, "fin_wait1": 7_952, "fin_wait2": 13_432, "close_wait": 4_302, "closing": 35, "last_ack": 9_095, "time_wait": 6_418}
+		s.Sockets.IPv6 = nil
+		all = append(all, advisor.StatesOf(s, facts.ByState))
+	}
+	return all
+}
+
+// Where not every state has room for a column the rarest go together, and names
+// stand behind their numbers.
+func TestTableOfNamespacesFitsTheTerminal(t *testing.T) {
+	names := []string{"", "podman web-frontend", "kafka", "process 4711 python3"}
+	for width, columns := range map[int]string{
+		60:  "all SYN-RECV ESTAB-LISHED others namespace",
+		80:  "all SYN-RECV ESTAB-LISHED FIN-WAIT-1 FIN-WAIT-2 LAST-ACK others namespace",
+		140: "all LISTEN SYN-SENT SYN-RECV ESTAB-LISHED FIN-WAIT-1 FIN-WAIT-2 CLOSE-WAIT CLOSING LAST-ACK TIME-WAIT namespace",
+	} {
+		var b strings.Builder
+		if err := (Text{Width: width}).StatesByNamespace(&b, crowded(names...)); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+		var head []string // of two lines, above one another
+		for at, word := 0, 0; at <= len(lines[2]); at++ {
+			if at == len(lines[2]) || strings.HasPrefix(lines[2][at:], "  ") {
+				if cell := strings.TrimSpace(lines[2][word:at]); cell != "" {
+					above := ""
+					if word < len(lines[1]) {
+						above = strings.TrimSpace(lines[1][word:min(at, len(lines[1]))])
+					}
+					head = append(head, above+cell)
+				}
+				word = at
+			}
+		}
+		if got := strings.Join(head, " "); got != columns {
+			t.Errorf("%d columns wide, the heading is %s\nwant %s", width, got, columns)
+		}
+		for _, line := range lines {
+			if len(line) > width {
+				t.Errorf("%d columns wide, of %d: %s", width, len(line), line)
+			}
+		}
+		for i, name := range []string{"the host", "podman web-frontend", "kafka", "process 4711 python3", "all of these"} {
+			fields, factor := strings.Fields(strings.TrimSuffix(lines[3+i], name)), 1
+			if i == 4 {
+				factor = 4
+			}
+			sum := 0
+			for _, field := range fields[1:] {
+				n, _ := strconv.Atoi(field)
+				sum += n
+			}
+			if !strings.HasSuffix(lines[3+i], "  "+name) || fields[0] != strconv.Itoa(factor*400_996) || sum != factor*400_996 || len(fields) != len(head)-1 {
+				t.Errorf("%d columns wide, of %s: %s", width, name, lines[3+i])
+			}
+		}
+		if folded := strings.Contains(b.String(), "\nOthers: LISTEN, SYN-SENT, "); folded != (width < 140) {
+			t.Errorf("%d columns wide, what others are:\n%s", width, b.String())
+		}
+	}
+}
+
+// In a pipe a namespace is a line, and a state a column, however long that gets.
+func TestTableOfNamespacesInAPipe(t *testing.T) {
+	var b strings.Builder
+	long := strings.Repeat("name", 30)
+	if err := (Text{Width: 80, Piped: true}).StatesByNamespace(&b, crowded("", long, "web", "web", "\x1b[31m")); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
+	if len(lines) != 8 || len(strings.Fields(lines[1])) != 12 || !strings.Contains(lines[1], "  ESTABLISHED  FIN-WAIT-1  ") {
+		t.Fatalf("not a heading of 12 columns and a row for each of 5 namespaces and their sum:\n%s", b.String())
+	}
+	for i, name := range []string{"the host", long, "web (net:[4026532002])", "web (net:[4026532003])", `\u001b[31m`, "all of these"} {
+		if fields := strings.Fields(strings.TrimSuffix(lines[2+i], "  "+name)); len(fields) != 11 {
+			t.Errorf("of %s: %s", name, lines[2+i])
 		}
 	}
 }

@@ -19,6 +19,7 @@ import (
 // Text renders for people.
 type Text struct {
 	Width       int  // columns; lines are wrapped to it
+	Piped       bool // no window cuts lines: the table of namespaces keeps one for each
 	Color       bool // whether to colour at all
 	MinSeverity rules.Severity
 	// Verbose adds what was not applicable and the names of silent rules.
@@ -347,6 +348,35 @@ const leastColumn = 32
 // table writes rows whose last column takes the rest of the width or, if that is
 // too little, lines of its own.
 func (p *printer) table(head table.Row, rows []table.Row, numbers ...int) {
+	shown(rows)
+	last := len(head) - 1
+	rest := p.Width - 2
+	for _, width := range widths(head[:last], rows) {
+		rest -= width + 2
+	}
+	if rest >= leastColumn {
+		for _, line := range rendered(head, rows, rest, numbers) {
+			p.raw("  " + line)
+		}
+		return
+	}
+	below := make([]string, len(rows))
+	for i, row := range rows {
+		below[i] = fmt.Sprint(row[last])
+		rows[i] = row[:last]
+	}
+	for i, line := range rendered(head[:last], rows, 0, numbers) {
+		p.raw("  " + line)
+		if i > 0 && below[i-1] != "" {
+			for line := range strings.SplitSeq(text.WrapSoft(below[i-1], p.Width-4), "\n") {
+				p.raw("    " + strings.TrimSpace(line))
+			}
+		}
+	}
+}
+
+// shown makes foreign text in rows fit to be shown.
+func shown(rows []table.Row) {
 	for _, row := range rows {
 		for i, cell := range row {
 			if s, ok := cell.(string); ok {
@@ -354,28 +384,32 @@ func (p *printer) table(head table.Row, rows []table.Row, numbers ...int) {
 			}
 		}
 	}
-	last := len(head) - 1
-	rest := p.Width - 2
-	for i := range last {
-		widest := text.StringWidth(fmt.Sprint(head[i]))
+}
+
+// widths are those of the columns that have a heading.
+func widths(head table.Row, rows []table.Row) []int {
+	widths := make([]int, len(head))
+	for i := range head {
+		widths[i] = text.LongestLineLen(fmt.Sprint(head[i]))
 		for _, row := range rows {
-			widest = max(widest, text.StringWidth(fmt.Sprint(row[i])))
+			widths[i] = max(widths[i], text.LongestLineLen(fmt.Sprint(row[i])))
 		}
-		rest -= widest + 2
 	}
-	var columns []table.ColumnConfig
-	below := make([]string, len(rows)) // what stands on lines of its own
-	if rest >= leastColumn {
-		columns = append(columns, table.ColumnConfig{Number: len(head), WidthMax: rest, WidthMaxEnforcer: text.WrapSoft})
-	} else {
-		head = head[:last]
-		for i, row := range rows {
-			below[i] = fmt.Sprint(row[last])
-			rows[i] = row[:last]
-		}
+	return widths
+}
+
+// rendered are the lines of a table whose last column is wrapped to a width, if
+// one is given.
+func rendered(head table.Row, rows []table.Row, last int, numbers []int) []string {
+	columns := make([]table.ColumnConfig, len(head))
+	for i := range columns {
+		columns[i] = table.ColumnConfig{Number: i + 1, VAlignHeader: text.VAlignBottom}
 	}
 	for _, n := range numbers {
-		columns = append(columns, table.ColumnConfig{Number: n + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
+		columns[n].Align, columns[n].AlignHeader = text.AlignRight, text.AlignRight
+	}
+	if last > 0 {
+		columns[len(columns)-1].WidthMax, columns[len(columns)-1].WidthMaxEnforcer = last, text.WrapSoft
 	}
 	tw := table.NewWriter()
 	style := table.StyleDefault
@@ -386,14 +420,7 @@ func (p *printer) table(head table.Row, rows []table.Row, numbers ...int) {
 	tw.SetColumnConfigs(columns)
 	tw.AppendHeader(head)
 	tw.AppendRows(rows)
-	for i, line := range strings.Split(tw.Render(), "\n") {
-		p.raw("  " + line)
-		if rest < leastColumn && i > 0 && below[i-1] != "" {
-			for line := range strings.SplitSeq(text.WrapSoft(below[i-1], p.Width-4), "\n") {
-				p.raw("    " + strings.TrimSpace(line))
-			}
-		}
-	}
+	return strings.Split(tw.Render(), "\n")
 }
 
 func (p *printer) severity(s rules.Severity) string {

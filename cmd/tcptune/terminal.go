@@ -25,19 +25,21 @@ const (
 // text is the renderer for standard output as it is: a terminal's width and
 // colours there, neither in a pipe.
 func (a *app) text(minimum rules.Severity) report.Text {
-	return report.Text{Width: a.width(), Color: a.colored(), MinSeverity: minimum}
+	width, piped := a.width()
+	return report.Text{Width: width, Piped: piped, Color: a.colored(), MinSeverity: minimum}
 }
 
-func (a *app) width() int {
+// width is what lines are wrapped to, and whether nothing but taste demands it.
+func (a *app) width() (columns int, piped bool) {
 	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && columns > 0 {
-		return min(columns, widestLines)
+		return min(columns, widestLines), false
 	}
 	if fd, ok := terminal(a.out); ok {
 		if width, _, err := term.GetSize(fd); err == nil && width > 0 {
-			return min(width, widestLines)
+			return min(width, widestLines), false
 		}
 	}
-	return plainWidth
+	return plainWidth, true
 }
 
 func (a *app) colored() bool {
