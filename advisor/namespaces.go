@@ -20,9 +20,9 @@ type Namespaces struct {
 	Schema int    `json:"schema"`
 	Host   Report `json:"host"`
 	// HostWide are the parameters that this kernel has only one of.
-	HostWide   []sysctl.Key       `json:"host_wide"`
-	Namespaces []NamespaceReport  `json:"namespaces"`
-	Skipped    []SkippedNamespace `json:"skipped"`
+	HostWide   []sysctl.Key             `json:"host_wide"`
+	Namespaces []NamespaceReport        `json:"namespaces"`
+	Skipped    []facts.SkippedNamespace `json:"skipped"`
 	// UnseenProcesses are those whose namespace could not be told, for lack of
 	// permission: it may be one that is missing here.
 	UnseenProcesses int64 `json:"unseen_processes"`
@@ -50,19 +50,12 @@ type NamespaceDifference struct {
 	Host  sysctl.Value `json:"host"`
 }
 
-// SkippedNamespace is one that could not be looked at.
-type SkippedNamespace struct {
-	Name   string `json:"name"`
-	ID     string `json:"id"`
-	Reason string `json:"reason"`
-}
-
-// Compare judges the host's snapshot by every rule and compares it with the
-// profile, if one is given. Namespaces are then put beside it with
-// [Namespaces.Add] and [Namespaces.Skip].
-func Compare(host *facts.Snapshot, set rules.Set, profile *profiles.Profile) Namespaces {
+// Compare judges the host by every rule and compares it with the profile, if one
+// is given, and puts the other namespaces beside it.
+func Compare(survey *facts.Survey, set rules.Set, profile *profiles.Profile) Namespaces {
+	host := survey.Host()
 	n := Namespaces{Schema: NamespacesSchema, Host: Advise(host, set, profile),
-		HostWide: []sysctl.Key{}, Namespaces: []NamespaceReport{}, Skipped: []SkippedNamespace{}}
+		HostWide: []sysctl.Key{}, Namespaces: []NamespaceReport{}, Skipped: append([]facts.SkippedNamespace{}, survey.Skipped...)}
 	if host.Everywhere != nil {
 		n.UnseenProcesses = host.Everywhere.UnseenProcesses
 	}
@@ -71,11 +64,14 @@ func Compare(host *facts.Snapshot, set rules.Set, profile *profiles.Profile) Nam
 			n.HostWide = append(n.HostWide, p.Key)
 		}
 	}
+	for _, other := range survey.Namespaces[1:] {
+		n.add(other.Snapshot, host, set, other.Processes)
+	}
 	return n
 }
 
-// Add judges a namespace by every rule and keeps what differs from the host.
-func (n *Namespaces) Add(s, host *facts.Snapshot, set rules.Set, processes int) {
+// add judges a namespace by every rule and keeps what differs from the host.
+func (n *Namespaces) add(s, host *facts.Snapshot, set rules.Set, processes int) {
 	r := Advise(s, set, nil)
 	report := NamespaceReport{Name: s.Namespace.Name, ID: s.Namespace.ID, Processes: processes,
 		Differs: []NamespaceDifference{}, Findings: []Finding{}, Inconclusive: []Inconclusive{}}
@@ -109,11 +105,6 @@ func (r Report) Beside(host Report) Report {
 // shows; there it was judged.
 func isHostWide(i Inconclusive) bool {
 	return slices.ContainsFunc(i.Missing, func(m string) bool { return strings.Contains(m, string(sysctl.HostWide)) })
-}
-
-// Skip records a namespace that could not be looked at.
-func (n *Namespaces) Skip(name, id, reason string) {
-	n.Skipped = append(n.Skipped, SkippedNamespace{name, id, reason})
 }
 
 // Worst is the gravest severity among the findings of all namespaces, "" if there

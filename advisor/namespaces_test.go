@@ -31,21 +31,17 @@ func TestOfOtherNamespacesOnlyDifferencesAreReported(t *testing.T) {
 	set := builtin(t)
 	host.Sysctls["net.core.somaxconn"] = facts.Reading{Value: "65535"}
 	host.Sockets.IPv4["close_wait"] = 5000
-	n := advisor.Compare(host, set, nil)
-
 	same := child("6.12", "same")
 	same.Sysctls["net.core.somaxconn"] = facts.Reading{Value: "65535"}
 	same.Sockets.IPv4["close_wait"] = 5000
-	n.Add(same, host, set, 3)
 	other := child("6.12", "other")
 	other.Sysctls["net.ipv4.tcp_rmem"] = facts.Reading{Value: "4096  131072\t6291456"} // spaced otherwise
 	other.Sysctls["net.ipv4.tcp_fin_timeout"] = facts.Reading{Absent: sysctl.NotPermitted}
 	other.Sockets.Listeners[1].Queue = 512
-	n.Add(other, host, set, 1)
 	worse := child("6.12", "worse")
 	worse.Sockets.IPv4["close_wait"] = 6000
-	n.Add(worse, host, set, 1)
-	n.Skip("dead", "net:[2]", "the network namespace is gone")
+	n := advisor.Compare(&facts.Survey{Namespaces: []facts.Surveyed{{Snapshot: host}, {Processes: 3, Snapshot: same}, {Snapshot: other}, {Snapshot: worse}},
+		Skipped: []facts.SkippedNamespace{{Name: "dead", ID: "net:[2]", Reason: "the network namespace is gone"}}}, set, nil)
 
 	if !slices.Contains(n.HostWide, "net.ipv4.tcp_max_orphans") || !slices.Contains(n.HostWide, "net.ipv4.tcp_mem") || slices.Contains(n.HostWide, "net.core.somaxconn") {
 		t.Errorf("host-wide: %v", n.HostWide)

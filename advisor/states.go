@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/tcpstate"
@@ -16,7 +17,9 @@ const StatesSchema = 1
 
 // States is the sockets of a namespace by one of the things that tell them apart.
 type States struct {
-	Schema    int             `json:"schema"`
+	Schema int `json:"schema"`
+	// Time is when it was looked, in a series of looks; zero otherwise.
+	Time      time.Time       `json:"time,omitzero"`
 	Kernel    sysctl.Release  `json:"kernel"`
 	Namespace facts.Namespace `json:"namespace"`
 	By        facts.Breakdown `json:"by"`
@@ -35,6 +38,34 @@ type States struct {
 	FinWait2Orphans int64         `json:"fin_wait2_orphans,omitempty"`
 	// Unseen says what was not looked for or found, and why.
 	Unseen string `json:"unseen,omitempty"`
+}
+
+// StatesByNamespaceSchema is the version of the form of [StatesByNamespace] in
+// JSON (docs/states-namespaces.schema.json).
+const StatesByNamespaceSchema = 1
+
+// StatesByNamespace is the sockets of all network namespaces of a host.
+type StatesByNamespace struct {
+	Schema int `json:"schema"`
+	// Time is when they were looked at, in a series of looks; zero otherwise.
+	Time       time.Time                `json:"time,omitzero"`
+	Namespaces []States                 `json:"namespaces"` // the host's first
+	Skipped    []facts.SkippedNamespace `json:"skipped"`
+	// UnseenProcesses are those whose namespace could not be told, for lack of
+	// permission: it may be one that is missing here.
+	UnseenProcesses int64 `json:"unseen_processes"`
+}
+
+// StatesOfAll tells what a survey holds of the sockets, broken down one way.
+func StatesOfAll(survey *facts.Survey, by facts.Breakdown) StatesByNamespace {
+	r := StatesByNamespace{Schema: StatesByNamespaceSchema, Namespaces: []States{}, Skipped: append([]facts.SkippedNamespace{}, survey.Skipped...)}
+	if sums := survey.Host().Everywhere; sums != nil {
+		r.UnseenProcesses = sums.UnseenProcesses
+	}
+	for _, n := range survey.Namespaces {
+		r.Namespaces = append(r.Namespaces, StatesOf(n.Snapshot, by))
+	}
+	return r
 }
 
 // QueueRow is a listener and what its limit is.

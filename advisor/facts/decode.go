@@ -13,54 +13,97 @@ import (
 	"github.com/tcptune/tcptune/sysctl"
 )
 
-// maxSnapshotBytes is far above what any host yields; the largest part are the
-// listeners, some 80 bytes each.
-const maxSnapshotBytes = 64 << 20
+// maxBytes is far above what any host yields: some 30 KB for each namespace and
+// 80 bytes for each listener.
+const maxBytes = 256 << 20
 
 // Encode writes a snapshot as JSON, the same bytes for the same content.
 func Encode(w io.Writer, s *Snapshot) error { return printable.JSON(w, s) }
 
 // Decode reads a snapshot that Encode wrote, on this machine or another. A
 // snapshot of a newer form, one that is cut short and one that holds what no
-// host can show are errors that say so.
+// host can show are errors that say so; a [Survey] is a [*SurveyError].
 func Decode(r io.Reader) (*Snapshot, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxSnapshotBytes+1))
-	if err != nil {
-		return nil, err
+	s, survey, err := DecodeEither(r)
+	if survey != nil {
+		return nil, &SurveyError{len(survey.Namespaces)}
 	}
-	if len(text) > maxSnapshotBytes {
-		return nil, fmt.Errorf("snapshot is larger than %d MiB", maxSnapshotBytes>>20)
+	return s, err
+}
+
+// A SurveyError is that a survey stands where one snapshot is wanted.
+type SurveyError struct{ Namespaces int }
+
+func (e *SurveyError) Error() string {
+	return fmt.Sprintf("holds snapshots of all network namespaces of a host (%d), and one is wanted here", e.Namespaces)
+}
+
+// DecodeEither reads a snapshot or a survey and gives one of the two. It fails as
+// Decode does.
+func DecodeEither(r io.Reader) (*Snapshot, *Survey, error) {
+	text, err := io.ReadAll(io.LimitReader(r, maxBytes+1))
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(text) > maxBytes {
+		return nil, nil, fmt.Errorf("snapshot is larger than %d MiB", maxBytes>>20)
 	}
 	var form struct {
-		Schema  *int   `json:"schema"`
-		Version string `json:"tcptune"`
+		Schema     *int            `json:"schema"`
+		Version    string          `json:"tcptune"`
+		Namespaces json.RawMessage `json:"namespaces"`
 	}
 	if err := json.Unmarshal(text, &form); err != nil {
-		return nil, explainJSON(text, err)
+		return nil, nil, explainJSON(text, err)
 	}
+	if form.Namespaces != nil {
+		if err := checkSchema("survey of namespaces", form.Schema, form.Version, SurveySchema); err != nil {
+			return nil, nil, err
+		}
+		survey := new(Survey)
+		if err := strict(text, survey); err != nil {
+			return nil, nil, err
+		}
+		survey.Skipped = append([]SkippedNamespace{}, survey.Skipped...)
+		if err := survey.validate(); err != nil {
+			return nil, nil, err
+		}
+		return nil, survey, nil
+	}
+	if err := checkSchema("snapshot", form.Schema, form.Version, SchemaVersion); err != nil {
+		return nil, nil, err
+	}
+	s := new(Snapshot)
+	if err := strict(text, s); err != nil {
+		return nil, nil, err
+	}
+	if err := s.accept(); err != nil {
+		return nil, nil, err
+	}
+	return s, nil, nil
+}
+
+// checkSchema refuses a form that this version does not read.
+func checkSchema(what string, schema *int, version string, newest int) error {
 	switch {
-	case form.Schema == nil:
-		return nil, errors.New("not a snapshot: no \"schema\" in it (tcptune facts writes one)")
-	case *form.Schema > SchemaVersion:
-		return nil, fmt.Errorf("snapshot has schema %d, written by tcptune %.40q; this tcptune reads up to %d", *form.Schema, form.Version, SchemaVersion)
-	case *form.Schema < 1:
-		return nil, fmt.Errorf("snapshot has schema %d, which never was", *form.Schema)
+	case schema == nil:
+		return errors.New("not a snapshot: no \"schema\" in it (tcptune facts writes one)")
+	case *schema > newest:
+		return fmt.Errorf("%s has schema %d, written by tcptune %.40q; this tcptune reads up to %d", what, *schema, version, newest)
+	case *schema < 1:
+		return fmt.Errorf("%s has schema %d, which never was", what, *schema)
 	}
+	return nil
+}
+
+// strict takes no field that is not known.
+func strict(text []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
-	s := new(Snapshot)
-	if err := dec.Decode(s); err != nil {
-		return nil, explainJSON(text, err)
+	if err := dec.Decode(into); err != nil {
+		return explainJSON(text, err)
 	}
-	if s.Sysctls == nil {
-		s.Sysctls = map[sysctl.Key]Reading{}
-	}
-	s.Asked = append([]Assignment{}, s.Asked...)
-	s.NAT = append([]NATEvidence{}, s.NAT...)
-	if err := s.validate(); err != nil {
-		return nil, fmt.Errorf("snapshot makes no sense: %w", err)
-	}
-	return s, nil
+	return nil
 }
 
 func explainJSON(text []byte, err error) error {

@@ -120,7 +120,7 @@ func (l *look) below(s *facts.Snapshot) error {
 
 // inside is a snapshot of what belongs to the calling thread's namespace.
 func (l *look) inside(ctx context.Context, began *begun) (*facts.Snapshot, error) {
-	s := &facts.Snapshot{Schema: facts.SchemaVersion, Version: l.Version, Kernel: l.release, Gaps: map[facts.Part]facts.Gap{}}
+	s := &facts.Snapshot{Schema: facts.SchemaVersion, Version: l.Version, Kernel: l.release, Asked: []facts.Assignment{}, Gaps: map[facts.Part]facts.Gap{}}
 	here, err := netns.Here()
 	if err != nil {
 		return nil, err

@@ -19,8 +19,8 @@ func alike(t *testing.T) (advisor.Namespaces, rules.Set) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host := factstest.Healthy("6.12")
-	n := advisor.Compare(host, set, nil)
+	survey := &facts.Survey{Namespaces: []facts.Surveyed{{Snapshot: factstest.Healthy("6.12")}},
+		Skipped: []facts.SkippedNamespace{{Name: "dead", ID: "net:[99]", Reason: "the network namespace is gone"}}}
 	for i := range 20 {
 		s := factstest.Healthy("6.12")
 		s.Namespace = facts.Namespace{ID: fmt.Sprintf("net:[%d]", i), Name: fmt.Sprintf("docker %012d", i)}
@@ -30,10 +30,10 @@ func alike(t *testing.T) (advisor.Namespaces, rules.Set) {
 			s.Namespace.Name = "\x1b[31mweb"
 			s.Sockets.Listeners = []facts.Listener{{Address: "::", Port: 443, Queue: 512, Limit: 511, SynRecv: new(int64)}}
 		}
-		n.Add(s, host, set, 2)
+		survey.Namespaces = append(survey.Namespaces, facts.Surveyed{Processes: 2, Snapshot: s})
 	}
+	n := advisor.Compare(survey, set, nil)
 	n.UnseenProcesses = 3
-	n.Skip("dead", "net:[99]", "the network namespace is gone")
 	return n, set
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -44,7 +43,7 @@ that the host has not got and parameters with another value.`,
 		Example: `  tcptune check
   tcptune check --interval 5s --behind-nat
   tcptune check --watch 10s
-  tcptune check --netns all
+  sudo tcptune check --netns all
   tcptune check --facts host.json --format json
   tcptune check --profile edge-proxy --fail-on error
   tcptune check --format sarif --output tcptune.sarif
@@ -86,12 +85,15 @@ that the host has not got and parameters with another value.`,
 			if err != nil {
 				return err
 			}
-			if host.netns == everyNamespace {
-				return a.checkEverywhere(cmd.Context(), host, set, profile, output, shown, threshold)
-			}
-			snapshot, err := host.snapshot(cmd.Context(), a)
+			snapshot, survey, err := host.look(cmd.Context(), a)
 			if err != nil {
 				return err
+			}
+			if survey != nil {
+				if writeProfile != "" {
+					return &failure{exitUnreadable, fmt.Errorf("%s: %w", host.facts, &facts.SurveyError{Namespaces: len(survey.Namespaces)}), "--write-profile is for one network namespace"}
+				}
+				return a.checkEverywhere(survey, set, profile, output, shown, threshold)
 			}
 			r := advisor.Advise(snapshot, set, profile)
 			if writeProfile != "" {
@@ -152,22 +154,10 @@ func checkWatch(cmd *cobra.Command, period time.Duration, host hostFlags, output
 }
 
 // checkEverywhere judges the host and all of its network namespaces.
-func (a *app) checkEverywhere(ctx context.Context, host hostFlags, set rules.Set, profile *profiles.Profile, output outputFlags, shown, threshold rules.Severity) error {
-	seen, err := host.everywhere(ctx, a)
-	if err != nil {
-		return err
-	}
-	first := seen[0].Snapshot
-	n := advisor.Compare(first, set, profile)
-	for _, inside := range seen[1:] {
-		if inside.Err != nil {
-			n.Skip(inside.String(), inside.ID.String(), whySkipped(inside))
-			continue
-		}
-		n.Add(inside.Snapshot, first, set, inside.Processes)
-	}
+func (a *app) checkEverywhere(survey *facts.Survey, set rules.Set, profile *profiles.Profile, output outputFlags, shown, threshold rules.Severity) error {
+	n := advisor.Compare(survey, set, profile)
 	results := func() report.Results { return report.NamespacesResults(n, set, versionText()) }
-	err = a.emit(output, n, func(text report.Text, w io.Writer) error {
+	err := a.emit(output, n, func(text report.Text, w io.Writer) error {
 		text.MinSeverity = shown
 		return text.Namespaces(w, n)
 	}, results)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,35 +20,35 @@ func (a *app) factsCommand() *cobra.Command {
 		Short: "Print what is seen of a host, as JSON",
 		Long: `Facts prints a snapshot of the host: kernel, parameters, what files set at boot,
 sockets by state, queues, destinations and counters. 'tcptune check --facts FILE'
-judges it on any machine. --netns all prints one for each network namespace, the
-host's first. With --values it prints the named facts that rules
+judges it on any machine. With --netns all it is of all network namespaces, and
+judged as 'tcptune check --netns all' judges them. With --values it prints the named facts that rules
 speak of instead, with their sources.`,
 		Example: `  tcptune facts > host.json
   tcptune facts --interval 10s > host.json
-  tcptune facts --netns all --values | grep host.
+  sudo tcptune facts --netns all > all.json
+  sudo tcptune facts --netns all --values | grep host.
   tcptune facts --values | grep ports`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if host.netns != everyNamespace {
-				s, err := host.snapshot(cmd.Context(), a)
-				if err != nil {
-					return err
-				}
-				return a.printFacts(s, values)
-			}
-			seen, err := host.everywhere(cmd.Context(), a)
+			s, all, err := host.look(cmd.Context(), a)
 			if err != nil {
 				return err
 			}
-			for _, inside := range seen {
-				if inside.Err != nil {
-					a.skipped(inside)
-					continue
+			if s != nil {
+				return a.printFacts(s, values)
+			}
+			for _, n := range all.Skipped {
+				a.skipped(n)
+			}
+			if !values {
+				return printable.JSON(a.out, all)
+			}
+			for _, n := range all.Namespaces {
+				at := n.Snapshot.Namespace
+				if _, err := fmt.Fprintf(a.out, "# %s\n", printable.Text(cmp.Or(at.Name, at.ID))); err != nil {
+					return err
 				}
-				if values {
-					fmt.Fprintf(a.out, "# %s\n", printable.Text(inside.String()))
-				}
-				if err := a.printFacts(inside.Snapshot, values); err != nil {
+				if err := a.printFacts(n.Snapshot, true); err != nil {
 					return err
 				}
 			}

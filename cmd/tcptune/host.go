@@ -71,25 +71,68 @@ func (h *hostFlags) registerLive(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&h.behindNAT, "behind-nat", false, "clients come through address translation, which a host cannot see")
 }
 
-// snapshot looks at the host or reads the snapshot.
+// snapshot looks at one network namespace of the host or reads its snapshot.
 func (h *hostFlags) snapshot(ctx context.Context, a *app) (*facts.Snapshot, error) {
+	if h.netns == everyNamespace {
+		return nil, usage("'tcptune check', 'facts' and 'states' can", "this cannot look into all network namespaces at once")
+	}
+	s, all, err := h.look(ctx, a)
+	if all != nil {
+		return nil, &failure{exitUnreadable, fmt.Errorf("%s: %w", h.facts, &facts.SurveyError{Namespaces: len(all.Namespaces)}),
+			"'tcptune check', 'facts' and 'states' take it; jq '.namespaces[0].snapshot' gives the host's"}
+	}
+	return s, err
+}
+
+// look looks at one network namespace of the host or, with --netns all, at all of
+// them, or reads what was seen then. It gives one of the two.
+func (h *hostFlags) look(ctx context.Context, a *app) (*facts.Snapshot, *facts.Survey, error) {
 	if err := h.check(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if h.facts != "" {
-		s, err := h.read(a)
-		if err == nil && h.behindNAT {
-			s.NAT = append(s.NAT, observe.OperatorSaysNAT)
+		s, all, err := h.read(a)
+		if err != nil || !h.behindNAT {
+			return s, all, err
 		}
-		return s, err
+		if s != nil {
+			s.NAT = append(s.NAT, observe.OperatorSaysNAT)
+			return s, nil, nil
+		}
+		for _, n := range all.Namespaces {
+			n.Snapshot.NAT = append(n.Snapshot.NAT, observe.OperatorSaysNAT)
+		}
+		return nil, all, nil
+	}
+	if h.netns == everyNamespace {
+		o := h.observing(a)
+		defer a.progress(h.doing())()
+		seen, err := observe.Everywhere(ctx, o)
+		if err != nil {
+			return nil, nil, unreadable(err)
+		}
+		return nil, surveyOf(seen), nil
 	}
 	o, err := h.options(a)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer a.progress(h.doing())()
 	s, err := observe.Host(ctx, o)
-	return s, unreadable(err)
+	return s, nil, unreadable(err)
+}
+
+// surveyOf is what was seen of all network namespaces. The host's was.
+func surveyOf(seen []observe.Inside) *facts.Survey {
+	survey := &facts.Survey{Schema: facts.SurveySchema, Version: versionText(), Skipped: []facts.SkippedNamespace{}}
+	for _, inside := range seen {
+		if inside.Err != nil {
+			survey.Skipped = append(survey.Skipped, skippedOf(inside))
+			continue
+		}
+		survey.Namespaces = append(survey.Namespaces, facts.Surveyed{Processes: inside.Processes, Snapshot: inside.Snapshot})
+	}
+	return survey
 }
 
 // observing says how to look, wherever. What waits for a decision here is told
@@ -102,11 +145,8 @@ func (h *hostFlags) observing(a *app) observe.Options {
 // options say how to look into one network namespace of this host.
 func (h *hostFlags) options(a *app) (observe.Options, error) {
 	o := h.observing(a)
-	switch h.netns {
-	case "":
+	if h.netns == "" {
 		return o, nil
-	case everyNamespace:
-		return o, usage("'tcptune check', 'facts' and 'states' can", "this cannot look into all network namespaces at once")
 	}
 	n, err := netns.Lookup(h.netns)
 	if err != nil {
@@ -116,28 +156,18 @@ func (h *hostFlags) options(a *app) (observe.Options, error) {
 	return o, nil
 }
 
-// everywhere looks at the host and into all of its network namespaces.
-func (h *hostFlags) everywhere(ctx context.Context, a *app) ([]observe.Inside, error) {
-	if err := h.check(); err != nil {
-		return nil, err
-	}
-	o := h.observing(a)
-	defer a.progress(h.doing())()
-	seen, err := observe.Everywhere(ctx, o)
-	return seen, unreadable(err)
-}
-
 // skipped says of a namespace that it was not looked into.
-func (a *app) skipped(inside observe.Inside) {
-	fmt.Fprintf(a.err, "tcptune: warning: %s skipped: %s\n", printable.Text(inside.String()), printable.Text(whySkipped(inside)))
+func (a *app) skipped(n facts.SkippedNamespace) {
+	fmt.Fprintf(a.err, "tcptune: warning: %s skipped: %s\n", printable.Text(n.Name), printable.Text(n.Reason))
 }
 
-// whySkipped does not repeat the name.
-func whySkipped(inside observe.Inside) string {
-	if errors.Is(inside.Err, netns.ErrGone) {
-		return netns.ErrGone.Error()
+// skippedOf does not repeat the name in the reason.
+func skippedOf(inside observe.Inside) facts.SkippedNamespace {
+	why := inside.Err
+	if errors.Is(why, netns.ErrGone) {
+		why = netns.ErrGone
 	}
-	return inside.Err.Error()
+	return facts.SkippedNamespace{Name: inside.String(), ID: inside.ID.String(), Reason: why.Error()}
 }
 
 // unseenProcesses says that there may be more namespaces than were found.
@@ -166,19 +196,20 @@ func (h *hostFlags) doing() string {
 	return "looking at the host"
 }
 
-func (h *hostFlags) read(a *app) (*facts.Snapshot, error) {
+// read reads a file of 'tcptune facts'.
+func (h *hostFlags) read(a *app) (*facts.Snapshot, *facts.Survey, error) {
 	in, name := io.Reader(a.in), "standard input"
 	if h.facts != "-" {
 		file, err := os.Open(h.facts)
 		if err != nil {
-			return nil, unreadable(err)
+			return nil, nil, unreadable(err)
 		}
 		defer file.Close()
 		in, name = file, h.facts
 	}
-	s, err := facts.Decode(in)
+	s, all, err := facts.DecodeEither(in)
 	if err != nil {
-		return nil, &failure{exitUnreadable, fmt.Errorf("%s: %w", name, err), ""}
+		return nil, nil, &failure{exitUnreadable, fmt.Errorf("%s: %w", name, err), ""}
 	}
-	return s, nil
+	return s, all, nil
 }

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tcptune/tcptune/advisor"
 	"github.com/tcptune/tcptune/advisor/observe"
@@ -101,9 +104,8 @@ func TestAllNamespacesAreComparedWithTheHost(t *testing.T) {
 	if one := printed(t, []int{exitOK}, "check", "--fail-on", "never"); strings.Contains(one, "OTHER NAMESPACES") {
 		t.Error("without --netns others are looked into")
 	}
-	snapshots := strings.Count(printed(t, []int{exitOK}, "facts", "--netns", "all"), "\n  \"tcptune\": ")
-	if values := strings.Count(printed(t, []int{exitOK}, "facts", "--netns", "all", "--values"), "\n# "); snapshots < 3 || values+1 < 3 {
-		t.Errorf("%d snapshots, and values of %d namespaces besides the host's", snapshots, values)
+	if values := strings.Count(printed(t, []int{exitOK}, "facts", "--netns", "all", "--values"), "\n# "); values+1 < 3 {
+		t.Errorf("values of %d namespaces besides the host's", values)
 	}
 	prometheus := printed(t, []int{exitOK}, "check", "--netns", "all", "--format", "github", "--fail-on", "never")
 	if strings.Contains(report, "listen/somaxconn") && !strings.Contains(prometheus, "net:[") {
@@ -156,16 +158,47 @@ func TestTheNamespaceInTroubleIsNamed(t *testing.T) {
 	if text := printed(t, []int{exitOK}, "states", "--netns", "all", "--by", "listener"); !strings.Contains(text, "("+n.ID.String()+")\n\nLISTENERS") {
 		t.Errorf("the listeners of %v are not listed:\n%s", n.ID, text)
 	}
-	documents, found := json.NewDecoder(strings.NewReader(printed(t, []int{exitOK}, "states", "--netns", "all", "--format", "json"))), false
-	for documents.More() {
-		var of advisor.States
-		if err := documents.Decode(&of); err != nil {
-			t.Fatal(err)
-		}
-		found = found || of.Namespace.ID == n.ID.String() && of.Total() == 3
+	var states advisor.StatesByNamespace
+	if err := json.Unmarshal([]byte(printed(t, []int{exitOK}, "states", "--netns", "all", "--format", "json")), &states); err != nil {
+		t.Fatal(err)
 	}
-	if !found {
-		t.Errorf("no document has the 3 sockets of %v", n.ID)
+	if !states.Namespaces[0].Namespace.Initial || !slices.ContainsFunc(states.Namespaces, func(of advisor.States) bool { return of.Namespace.ID == n.ID.String() && of.Total() == 3 }) {
+		t.Errorf("the host's is not the first, or none has the 3 sockets of %v", n.ID)
+	}
+	// From a file as from the host, wherever that is read.
+	file := filepath.Join(t.TempDir(), "all.json")
+	if err := os.WriteFile(file, []byte(printed(t, []int{exitOK}, "facts", "--netns", "all")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var read advisor.Namespaces
+	if err := json.Unmarshal([]byte(printed(t, []int{exitFindings}, "check", "--facts", file, "--format", "json", "--fail-on", "error")), &read); err != nil {
+		t.Fatal(err)
+	}
+	for _, of := range []string{n.ID.String(), quiet.ID.String()} {
+		live := slices.IndexFunc(all.Namespaces, func(r advisor.NamespaceReport) bool { return r.ID == of })
+		again := slices.IndexFunc(read.Namespaces, func(r advisor.NamespaceReport) bool { return r.ID == of })
+		if again < 0 {
+			t.Fatalf("in the file %s is missing", of)
+		}
+		if diff := cmp.Diff(all.Namespaces[live], read.Namespaces[again]); diff != "" {
+			t.Errorf("of %s the file says something else than the host:\n%s", of, diff)
+		}
+	}
+	if host := read.Host; host.Namespace.Initial != all.Host.Namespace.Initial || len(read.HostWide) == 0 || read.UnseenProcesses != all.UnseenProcesses {
+		t.Errorf("the host in the file: %+v", host.Namespace)
+	}
+	if text := printed(t, []int{exitOK}, "states", "--facts", file); !strings.Contains(text, row) {
+		t.Errorf("no row for process %s in what the file holds:\n%s", trouble, text)
+	}
+	if again := printed(t, []int{exitOK}, "facts", "--facts", file); again != readText(t, file) {
+		t.Error("the file does not come out as it went in")
+	}
+	for _, args := range [][]string{{"drift"}, {"plan", "--profile", "highconn"}, {"check", "--write-profile", "-"}} {
+		var out, errs strings.Builder
+		code := run(t.Context(), append(args, "--facts", file), &app{in: strings.NewReader(""), out: &out, err: &errs})
+		if code != exitUnreadable || !strings.Contains(errs.String(), "all.json: holds snapshots of all network namespaces of a host (") || !strings.Contains(errs.String(), "hint: ") || out.Len() > 0 {
+			t.Errorf("tcptune %q of a file with all namespaces: exit code %d; said %q, printed %q", args, code, errs.String(), out.String())
+		}
 	}
 	// And by a process within.
 	printed(t, []int{exitFindings}, "check", "--netns", trouble, "--fail-on", "error")
@@ -175,10 +208,10 @@ func TestTheNamespaceInTroubleIsNamed(t *testing.T) {
 func TestSkippedNamespaceIsNamedOnce(t *testing.T) {
 	n := netns.Namespace{Owner: netns.Owner{Kind: netns.Process, Name: "4711 sleep"}}
 	gone := observe.Inside{Namespace: n, Err: fmt.Errorf("%v: %w", n, netns.ErrGone)}
-	if why := whySkipped(gone); why != "the network namespace is gone" {
-		t.Errorf("skipped: %s", why)
+	if skipped := skippedOf(gone); skipped.Reason != "the network namespace is gone" || skipped.Name != "process 4711 sleep" {
+		t.Errorf("skipped: %+v", skipped)
 	}
-	if why := whySkipped(observe.Inside{Namespace: n, Err: os.ErrPermission}); why != os.ErrPermission.Error() {
+	if why := skippedOf(observe.Inside{Namespace: n, Err: os.ErrPermission}).Reason; why != os.ErrPermission.Error() {
 		t.Errorf("skipped: %s", why)
 	}
 }
@@ -205,6 +238,8 @@ func TestNamespacesThatCannotBe(t *testing.T) {
 		{exitUsage, "less than 100ms", []string{"check", "--watch", "0"}},
 		{exitUsage, "less than 100ms", []string{"states", "--watch", "1ns"}},
 		{exitUsage, "less than 100ms", []string{"states", "--watch", "0"}},
+		{exitUsage, "states are counted exactly", []string{"states", "--sample-above", "1000"}},
+		{exitUsage, "states are counted exactly", []string{"states", "--by", "namespace", "--sample-above", "1000"}},
 		{exitUsage, "no part in --format sarif", []string{"check", "--watch", "1s", "--format", "sarif"}},
 		{exitUsage, "[watch interval]", []string{"check", "--watch", "1s", "--interval", "1s"}},
 	} {

@@ -32,18 +32,20 @@ import (
 // described are the forms of JSON output by the names of their schemas, and the
 // types that they are printed from.
 var described = map[string]reflect.Type{
-	"conf":       reflect.TypeFor[advisor.BootFiles](),
-	"drift":      reflect.TypeFor[advisor.Drift](),
-	"facts":      reflect.TypeFor[facts.Snapshot](),
-	"history":    reflect.TypeFor[[]change.Record](),
-	"lint":       reflect.TypeFor[lint.Report](),
-	"namespaces": reflect.TypeFor[advisor.Namespaces](),
-	"plan":       reflect.TypeFor[advisor.Plan](),
-	"plan-file":  reflect.TypeFor[advisor.PlanFile](),
-	"report":     reflect.TypeFor[advisor.Report](),
-	"result":     reflect.TypeFor[advisor.Applied](),
-	"states":     reflect.TypeFor[advisor.States](),
-	"watch":      reflect.TypeFor[advisor.Event](),
+	"conf":              reflect.TypeFor[advisor.BootFiles](),
+	"drift":             reflect.TypeFor[advisor.Drift](),
+	"facts":             reflect.TypeFor[facts.Snapshot](),
+	"facts-namespaces":  reflect.TypeFor[facts.Survey](),
+	"history":           reflect.TypeFor[[]change.Record](),
+	"lint":              reflect.TypeFor[lint.Report](),
+	"namespaces":        reflect.TypeFor[advisor.Namespaces](),
+	"plan":              reflect.TypeFor[advisor.Plan](),
+	"plan-file":         reflect.TypeFor[advisor.PlanFile](),
+	"report":            reflect.TypeFor[advisor.Report](),
+	"result":            reflect.TypeFor[advisor.Applied](),
+	"states":            reflect.TypeFor[advisor.States](),
+	"states-namespaces": reflect.TypeFor[advisor.StatesByNamespace](),
+	"watch":             reflect.TypeFor[advisor.Event](),
 }
 
 // schemaText reads docs/NAME.schema.json.
@@ -204,8 +206,11 @@ func TestLiveOutputMatchesTheSchemas(t *testing.T) {
 
 	matches(t, schemas, "facts", ok, "facts")
 	matches(t, schemas, "facts", ok, "facts", "--interval", "10ms", "--behind-nat")
+	matches(t, schemas, "facts", ok, "facts", "--netns", inhabited(t, "7"))
+	matches(t, schemas, "facts-namespaces", ok, "facts", "--netns", "all")
 	for _, by := range facts.Breakdowns {
 		matches(t, schemas, "states", ok, "states", "--by", string(by), "--format", "json")
+		matches(t, schemas, "states-namespaces", ok, "states", "--by", string(by), "--netns", "all", "--format", "json")
 	}
 	matches(t, schemas, "report", ok, "check", "--format", "json", "--fail-on", "never", "--profile", "edge-proxy")
 	matches(t, schemas, "report", ok, "check", "--format", "json", "--fail-on", "never", "--interval", "10ms")
@@ -280,11 +285,11 @@ func full(t *testing.T) map[string][]any {
 	sockets := facts.Sockets{Source: facts.ByArithmetic, Approximate: true, IPv4: facts.StateCounts{}, IPv6: facts.StateCounts{}, EitherFamily: facts.StateCounts{"time_wait": 1}, Served: facts.StateCounts{"close_wait": 1},
 		Listeners: []facts.Listener{listener}, Unseen: "u", Outbound: spread, SynSent: spread, Owners: owners}
 	onLine.Places, onLine.Kernels = []facts.Place{place}, []string{"6.12"}
-	namespaces := advisor.Compare(factstest.BusyServer("6.12.95"), set, nil)
+	skipped := []facts.SkippedNamespace{{Name: "web", ID: "net:[2]", Reason: "r"}}
+	namespaces := advisor.Compare(&facts.Survey{Namespaces: []facts.Surveyed{{Snapshot: factstest.BusyServer("6.12.95")}}, Skipped: skipped}, set, nil)
 	namespaces.Namespaces = []advisor.NamespaceReport{{Name: "docker 0123456789ab", ID: "net:[1]", Processes: 1, Sockets: 1, Findings: judged.Findings[:1], Inconclusive: judged.Inconclusive[:1],
 		Differs: []advisor.NamespaceDifference{{Key: "net.core.somaxconn", Value: value, Host: value}}}}
 	namespaces.Host.Turnover = onLine.Evidence
-	namespaces.Skip("web", "net:[2]", "r")
 	return map[string][]any{
 		"conf": {text(advisor.BootFiles{Schema: advisor.BootFilesSchema, Loaders: []advisor.BootLoader{{Loader: "procps", InUse: true, Evidence: "e",
 			Files:    []advisor.LoaderFile{{Path: "/f", Target: "/t", Status: "hidden", Reason: "r"}},
@@ -316,7 +321,10 @@ func full(t *testing.T) map[string][]any {
 			text(change.Result{Schema: change.ResultSchema, ID: id, State: change.RolledBack, Restored: changes, Same: changes, Left: left, Covered: covered, Window: window, Rebooted: true,
 				DropIn: &change.FileResult{Path: "/x", Outcome: change.FileLeft, Why: "w"}}),
 		},
-		"states": {text(advisor.States{Schema: advisor.StatesSchema, Kernel: sysctl.Release{Major: 6, Minor: 12}, Namespace: facts.Namespace{ID: "net:[1]"}, By: facts.ByState, From: "f",
+		"facts-namespaces": {text(facts.Survey{Schema: facts.SurveySchema, Version: "v", Namespaces: []facts.Surveyed{{Processes: 1, Snapshot: factstest.BusyServer("6.12.95")}}, Skipped: skipped})},
+		"states-namespaces": {text(advisor.StatesByNamespace{Schema: advisor.StatesByNamespaceSchema, Time: at, Skipped: skipped, UnseenProcesses: 1,
+			Namespaces: []advisor.States{advisor.StatesOf(factstest.BusyServer("6.12.95"), facts.ByListener)}})},
+		"states": {text(advisor.States{Schema: advisor.StatesSchema, Time: at, Kernel: sysctl.Release{Major: 6, Minor: 12}, Namespace: facts.Namespace{ID: "net:[1]"}, By: facts.ByState, From: "f",
 			States: judged.States[:1], Listeners: []advisor.QueueRow{{Listener: listener, LimitedBy: "l"}}, Unseen: "u", SynSent: &spread, Orphans: 1, FinWait2Orphans: 1,
 			Destinations: advisor.DestinationRows{Of: 1, Sample: &facts.Sample{Looked: 1, Of: 2}, Top: []advisor.DestinationRow{{Target: target, Unknown: "u"}}}, Programs: owners})},
 		"history": {text([]change.Record{{Entry: entry, File: "/var/lib/tcptune/" + id + ".json", Now: &change.Now{Hold: 1, Left: left}}})},
@@ -403,6 +411,10 @@ func TestSchemasRefuseWrongDocuments(t *testing.T) {
 		{"result", `"state":"applied",`, ``},
 		{"result", `"id":"20261120T140000.000Z"`, `"id":"2026-11-20"`},
 		{"result", `"outcome":"written"`, `"outcome":"done"`},
+		{"facts-namespaces", `"namespaces":[`, `"hosts":[`},
+		{"facts-namespaces", `"processes":1`, `"processes":-2`},
+		{"states-namespaces", `"time":"2026-11-20T14:00:00Z"`, `"time":"now"`},
+		{"states-namespaces", `"limited_by":`, `"limit":`},
 		{"namespaces", `"host_wide":[`, `"hostwide":[`},
 		{"watch", `"change":"gone"`, `"change":"went"`},
 		{"watch", `"time":"2026-11-20T14:00:00Z"`, `"time":"now"`},

@@ -32,6 +32,9 @@ hosts with very many sockets, and the estimate says how far off it may be.
 
 --by namespace is another word for --netns all: the states of each namespace.
 
+In JSON a look is one object, with --netns all, too; with --watch it has the time,
+and a line of its own.
+
 With --bpf programs in the kernel look at descriptors and into all network
 namespaces, which costs much less on hosts with many sockets, and no program is
 estimated. Where they cannot be had it says why and goes on without.`,
@@ -40,6 +43,7 @@ estimated. Where they cannot be had it says why and goes on without.`,
   tcptune states --by listener --format json
   sudo tcptune states --by program
   tcptune states --watch 5s
+  tcptune states --watch 1m --format json >> states.jsonl
   sudo tcptune states --by namespace
   sudo tcptune states --netns all --by listener
   sudo tcptune states --netns all --bpf`,
@@ -64,32 +68,41 @@ estimated. Where they cannot be had it says why and goes on without.`,
 			if host.bpf && breakdown != facts.ByProgram && (breakdown != facts.ByState || host.netns != everyNamespace) {
 				return usage("", "--bpf is for --by program, and for --by namespace")
 			}
+			if cmd.Flags().Changed("sample-above") && breakdown == facts.ByState {
+				return usage("", "--sample-above is for --by destination, listener or program: states are counted exactly, whatever their number")
+			}
 			show, err := a.showStates(cmd.Context(), host, breakdown, format)
 			if err != nil {
 				return err
 			}
-			for {
-				if watch > 0 && format == "text" {
-					fmt.Fprintf(a.out, "\n%s\n", time.Now().Format(time.RFC3339))
+			if watch == 0 {
+				return show(time.Time{})
+			}
+			for looks := time.NewTicker(watch); ; {
+				at := time.Now().Truncate(time.Millisecond)
+				if format == "text" {
+					if _, err := fmt.Fprintf(a.out, "\n%s\n", at.Format(time.RFC3339)); err != nil {
+						return err
+					}
 				}
-				if err := show(); err != nil || watch == 0 {
+				if err := show(at); err != nil {
 					return err
 				}
 				select {
 				case <-cmd.Context().Done():
 					return unreadable(cmd.Context().Err())
-				case <-time.After(watch):
+				case <-looks.C:
 				}
 			}
 		},
 	}
 	cmd.Flags().StringVar(&by, "by", string(facts.ByState), "break down by "+breakdowns())
 	registerFormat(cmd, &format)
-	cmd.Flags().DurationVar(&watch, "watch", 0, "count again after this time, until interrupted")
+	cmd.Flags().DurationVar(&watch, "watch", 0, "count again and again, this often, until interrupted")
 	cmd.Flags().StringVar(&host.facts, "facts", "", "take the snapshot in `FILE` (of 'tcptune facts', - for standard input) instead of this host")
 	cmd.MarkFlagsMutuallyExclusive("facts", "watch")
 	host.registerNetns(cmd, true)
-	host.registerSampleAbove(cmd, fmt.Sprintf("estimate from a sample where there are more than `N` sockets (destinations; default %d) or descriptors (programs; default %d), and tell less of listeners (default %d)",
+	host.registerSampleAbove(cmd, fmt.Sprintf("for --by destination, estimate from a sample where there are more than `N` sockets (default %d); for --by program, where there are more descriptors (default %d); for --by listener, tell less where there are more sockets (default %d); states are counted exactly",
 		observe.DefaultSampleAbove, observe.DefaultDescriptors, observe.DefaultQueuesAbove))
 	cmd.Flags().BoolVar(&host.bpf, "bpf", false, "look with programs in the kernel, for --by program and --by namespace (needs CAP_BPF and CAP_PERFMON)")
 	cmd.MarkFlagsMutuallyExclusive("facts", "bpf")
@@ -114,8 +127,9 @@ func parseBreakdown(text string) (facts.Breakdown, error) {
 	return "", usage("", "--by %q is none of %s", text, breakdowns())
 }
 
-// showStates gives a function that looks and prints what it sees.
-func (a *app) showStates(ctx context.Context, host hostFlags, by facts.Breakdown, format string) (func() error, error) {
+// showStates gives a function that looks and prints what it sees, with the time of
+// the look if it is one of a series.
+func (a *app) showStates(ctx context.Context, host hostFlags, by facts.Breakdown, format string) (func(at time.Time) error, error) {
 	if err := host.check(); err != nil {
 		return nil, err
 	}
@@ -125,32 +139,49 @@ func (a *app) showStates(ctx context.Context, host hostFlags, by facts.Breakdown
 			a.warnOnce("--bpf is left aside: %v", refused)
 		}
 	}
-	if host.netns == everyNamespace {
+	var look func() (*facts.Snapshot, *facts.Survey, error)
+	switch {
+	case host.facts != "":
+		look = func() (*facts.Snapshot, *facts.Survey, error) { return host.read(a) }
+	case host.netns == everyNamespace:
 		o := host.observing(a)
 		o.BPF = byBPF
-		return func() error { return a.statesEverywhere(ctx, o, by, format) }, nil
-	}
-	look := func() (*facts.Snapshot, error) { return host.read(a) }
-	if host.facts == "" {
-		options, err := host.options(a)
+		look = func() (*facts.Snapshot, *facts.Survey, error) {
+			survey, err := a.socketsEverywhere(ctx, o, by)
+			return nil, survey, err
+		}
+	default:
+		o, err := host.options(a)
 		if err != nil {
 			return nil, err
 		}
-		options.BPF = byBPF
-		look = func() (*facts.Snapshot, error) {
-			s, err := observe.Sockets(ctx, options, by)
-			return s, unreadable(err)
+		o.BPF = byBPF
+		look = func() (*facts.Snapshot, *facts.Survey, error) {
+			s, err := observe.Sockets(ctx, o, by)
+			return s, nil, unreadable(err)
 		}
 	}
-	return func() error {
-		s, err := look()
-		if err != nil {
+	return func(at time.Time) error {
+		s, all, err := look()
+		switch {
+		case err != nil:
 			return err
+		case all != nil:
+			return a.printStatesOfAll(all, by, at, format)
 		}
 		r := advisor.StatesOf(s, by)
 		if format == "json" {
-			return printable.JSON(a.out, r)
+			r.Time = at
+			return a.printLook(r, at)
 		}
 		return a.text(rules.Info).States(a.out, r)
 	}, nil
+}
+
+// printLook prints a look as JSON: on one line if it is one of a series.
+func (a *app) printLook(r any, at time.Time) error {
+	if at.IsZero() {
+		return printable.JSON(a.out, r)
+	}
+	return printable.JSONLine(a.out, r)
 }

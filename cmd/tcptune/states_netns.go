@@ -2,38 +2,40 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/tcptune/tcptune/advisor"
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/observe"
-	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/rules"
 )
 
-// statesEverywhere prints the sockets of every network namespace that can be
-// looked into, the host's first; in JSON one document each.
-func (a *app) statesEverywhere(ctx context.Context, options observe.Options, by facts.Breakdown, format string) error {
+// socketsEverywhere looks at the sockets of every network namespace that can be
+// looked into, the host's first.
+func (a *app) socketsEverywhere(ctx context.Context, options observe.Options, by facts.Breakdown) (*facts.Survey, error) {
 	defer a.progress("looking into all network namespaces")()
 	seen, err := observe.SocketsEverywhere(ctx, options, by)
 	if err != nil {
-		return unreadable(err)
+		return nil, unreadable(err)
 	}
-	a.unseenProcesses(seen[0].Snapshot)
-	var all []advisor.States
-	for _, inside := range seen {
-		if inside.Err != nil {
-			a.skipped(inside)
-			continue
-		}
-		all = append(all, advisor.StatesOf(inside.Snapshot, by))
+	survey := surveyOf(seen)
+	if len(survey.Namespaces) == 0 {
+		return nil, unreadable(seen[0].Err)
 	}
-	if format != "json" {
-		return a.text(rules.Info).StatesByNamespace(a.out, all)
+	return survey, nil
+}
+
+// printStatesOfAll prints the sockets of all network namespaces, in JSON as one
+// document.
+func (a *app) printStatesOfAll(survey *facts.Survey, by facts.Breakdown, at time.Time, format string) error {
+	r := advisor.StatesOfAll(survey, by)
+	a.unseenProcesses(survey.Host())
+	for _, n := range r.Skipped {
+		a.skipped(n)
 	}
-	for _, r := range all {
-		if err := printable.JSON(a.out, r); err != nil {
-			return err
-		}
+	if format == "json" {
+		r.Time = at
+		return a.printLook(r, at)
 	}
-	return nil
+	return a.text(rules.Info).StatesByNamespace(a.out, r.Namespaces)
 }

@@ -71,7 +71,7 @@ func (a *app) reports(ctx context.Context, host hostFlags, set rules.Set, period
 		reports := []advisor.Report{advisor.Advise(seen[0].Snapshot, set, nil)}
 		for _, inside := range seen[1:] {
 			if inside.Err != nil {
-				a.skipped(inside)
+				a.skipped(skippedOf(inside))
 				continue
 			}
 			reports = append(reports, advisor.Advise(inside.Snapshot, set, nil).Beside(reports[0]))

@@ -205,6 +205,38 @@ func TestWatchOfAllNamespaces(t *testing.T) {
 	}
 }
 
+// In JSON each look is a line with the time, of one namespace and of all.
+func TestLooksInJSONAreLines(t *testing.T) {
+	schemas := compiled(t)
+	for name, args := range map[string][]string{"states": {"--by", "listener"}, "states-namespaces": {"--netns", "all"}} {
+		cmd := exec.Command(command(t), append([]string{"states", "--watch", "100ms", "--format", "json"}, args...)...)
+		out, err := cmd.StdoutPipe()
+		if err == nil {
+			err = cmd.Start()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines, before := bufio.NewReader(out), time.Time{}
+		for range 3 {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := schemas[name].Validate(parseJSON(t, line)); err != nil {
+				t.Error(err)
+			}
+			var look struct{ Time time.Time }
+			if err := json.Unmarshal([]byte(line), &look); err != nil || !look.Time.After(before) {
+				t.Errorf("%v: at %v, after one at %v", err, look.Time, before)
+			}
+			before = look.Time
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+}
+
 // unprivileged is the command as run by somebody to whom most processes are closed.
 func unprivileged(t *testing.T, args ...string) *exec.Cmd {
 	t.Helper()
