@@ -48,7 +48,7 @@ func turnover(s *facts.Snapshot, f facts.Facts) []Evidence {
 	if s.Window == nil {
 		return nil
 	}
-	for _, name := range []facts.Name{"opened_per_second", "established_seconds", "time_wait_per_second", "time_wait_estimate", "time_wait_steady", "time_wait_ahead"} {
+	for _, name := range []facts.Name{"connected_per_second", "accepted_per_second", "opened_per_second", "established_seconds", "time_wait_per_second", "time_wait_estimate", "time_wait_steady", "time_wait_ahead"} {
 		name = "turnover." + name
 		if v := f.Get(name); v.Missing == nil {
 			seen = append(seen, Evidence{name, facts.Format(v.Content), v.Source})

@@ -20,7 +20,7 @@ var countsOnEntry = sysctl.Release{Major: 5, Minor: 18}
 // turnover computes how fast sockets pass through states.
 func (d *deriver) turnover() {
 	s := d.snapshot
-	for _, name := range []Name{"turnover.time_wait_ahead", "turnover.time_wait_steady", "turnover.opened_per_second", "turnover.established_seconds"} {
+	for _, name := range []Name{"turnover.time_wait_ahead", "turnover.time_wait_steady", "turnover.connected_per_second", "turnover.accepted_per_second", "turnover.opened_per_second", "turnover.established_seconds"} {
 		d.miss(name, Gap{Cause: sysctl.NotMeasured, Detail: "needs --interval"})
 	}
 	estimate, known := 0.0, s.Sockstat != nil
@@ -59,16 +59,25 @@ func (d *deriver) turnover() {
 }
 
 // opened computes how long connections last from how many there are and how many
-// are opened (Little's law).
+// are opened (Little's law). Where both ends are here both are counted, of those
+// that there are and of those that are opened.
 func (d *deriver) opened() {
 	s := d.snapshot
 	if s.Counters["Tcp"] == nil {
-		d.miss("turnover.opened_per_second", d.gap(PartSNMP))
-		d.miss("turnover.established_seconds", d.gap(PartSNMP))
+		for _, name := range []Name{"turnover.connected_per_second", "turnover.accepted_per_second", "turnover.opened_per_second", "turnover.established_seconds"} {
+			d.miss(name, d.gap(PartSNMP))
+		}
 		return
 	}
 	increase := s.Window.Increase["Tcp"]
-	opened := float64(max(0, increase["ActiveOpens"]+increase["PassiveOpens"]-increase["AttemptFails"])) / s.Window.Seconds
+	// AttemptFails has half-open connections that the client reset as well
+	// (net/ipv4/tcp_minisocks.c, tcp_check_req), which are not in PassiveOpens: they
+	// must not eat up what was accepted.
+	connected := float64(max(0, increase["ActiveOpens"]-increase["AttemptFails"])) / s.Window.Seconds
+	accepted := float64(max(0, increase["PassiveOpens"])) / s.Window.Seconds
+	opened := connected + accepted
+	d.set("turnover.connected_per_second", connected, d.window())
+	d.set("turnover.accepted_per_second", accepted, d.window())
 	d.set("turnover.opened_per_second", opened, d.window())
 	switch {
 	case s.Sockets == nil:

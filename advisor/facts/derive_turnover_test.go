@@ -28,6 +28,10 @@ func TestTurnover(t *testing.T) {
 		), map[facts.Name]string{
 			"turnover.time_wait_per_second": "80", "turnover.time_wait_estimate": "100", "turnover.time_wait_ahead": "4800",
 			"turnover.time_wait_steady": "yes", "turnover.opened_per_second": "100", "turnover.established_seconds": "10",
+			"turnover.connected_per_second": "40", "turnover.accepted_per_second": "60",
+		}},
+		{"clients that reset what is half-open", "", host(0, 0, 2, map[string]facts.Counters{"Tcp": {"PassiveOpens": 200, "AttemptFails": 9000}}), map[facts.Name]string{
+			"turnover.connected_per_second": "0", "turnover.accepted_per_second": "100", "turnover.opened_per_second": "100", "turnover.established_seconds": "10",
 		}},
 		{"the same on a kernel that counts those that leave", "5.10", host(6000, 20, 2, map[string]facts.Counters{"TcpExt": {"TW": 150, "TWRecycled": 40, "TWKilled": 10}}),
 			map[facts.Name]string{"turnover.time_wait_per_second": "110", "turnover.time_wait_ahead": "6600", "turnover.time_wait_steady": "yes"}},

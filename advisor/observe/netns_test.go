@@ -295,7 +295,7 @@ func TestTurnoverOfTimeWaitIsCounted(t *testing.T) {
 	}
 	made := float64(connections) / s.Window.Seconds
 	f := facts.Derive(s)
-	for name, want := range map[facts.Name]float64{"turnover.time_wait_per_second": made, "turnover.time_wait_estimate": connections / 60.0, "turnover.opened_per_second": 2 * made} {
+	for name, want := range map[facts.Name]float64{"turnover.time_wait_per_second": made, "turnover.time_wait_estimate": connections / 60.0, "turnover.connected_per_second": made, "turnover.accepted_per_second": made, "turnover.opened_per_second": 2 * made} {
 		if got, _ := f.Get(name).Content.(float64); got < want*0.99 || got > want*1.01 {
 			t.Errorf("%s is %v, want %v", name, f.Get(name), want)
 		}
