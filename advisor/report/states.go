@@ -91,7 +91,9 @@ func atLeast(exact bool) string {
 func (p *printer) queues(r advisor.States) {
 	p.section("LISTENERS", r.From)
 	if len(r.Listeners) == 0 {
-		p.none(r, "Nothing listens.")
+		if r.Unseen != r.From { // else they were not looked at
+			p.line("Nothing listens.")
+		}
 		return
 	}
 	rows := []table.Row{}
@@ -122,6 +124,9 @@ func (p *printer) destinations(r advisor.States) {
 	for _, row := range d.Top {
 		t := row.Target
 		last := fmt.Sprintf("%.0f more connections a second", row.PerSecond)
+		if row.PerSecond < 10 { // few are not none
+			last = fmt.Sprintf("%.2g more connections a second", row.PerSecond)
+		}
 		if row.Unknown != "" {
 			last = "unknown: " + row.Unknown
 		}
@@ -160,7 +165,14 @@ func (p *printer) programs(r advisor.States) {
 		p.section(advisor.NameOf(ownership.State), note)
 		rows := []table.Row{}
 		for _, o := range ownership.Top {
-			rows = append(rows, table.Row{o.Sockets, o.Processes, owner(ownership.State, o)})
+			processes := any(o.Processes)
+			switch {
+			case ownership.State == facts.OwnedOrphan:
+				processes = "" // by what an orphan is
+			case o.Processes == 0:
+				processes = "?"
+			}
+			rows = append(rows, table.Row{o.Sockets, processes, owner(ownership.State, o)})
 		}
 		if len(rows) > 0 {
 			p.table(table.Row{"sockets", "processes", "program"}, rows, 0, 1)

@@ -39,6 +39,10 @@ func TestStatesClaimNothingThatWasNotSeen(t *testing.T) {
 			t.Errorf("by %s, without a socket:\n%s", by, text)
 		}
 	}
+	nothing.Sockets.Unseen = "SYN-RECV: not counted"
+	if text := statesText(t, nothing, facts.ByListener); !strings.Contains(text, "Nothing listens.") || strings.Contains(text, "SYN-RECV") {
+		t.Errorf("without a listener half-open connections are no matter:\n%s", text)
+	}
 	leak := factstest.Healthy("6.12") // as in a snapshot for a judgement, which names no program for so few
 	leak.Sockets.IPv4["close_wait"], leak.Sockets.Owners = 45, nil
 	if text := statesText(t, leak, facts.ByProgram); strings.Contains(text, "No socket waits") || !strings.Contains(text, "programs were not looked for") || !strings.Contains(text, " 45 sockets") {
@@ -76,6 +80,24 @@ func TestStatesOfNamespacesTellHowTheyWereCounted(t *testing.T) {
 		if !strings.Contains(b.String(), part) {
 			t.Errorf("no %q in:\n%s", part, b.String())
 		}
+	}
+}
+
+func TestFewConnectionsASecondAreNotCalledNone(t *testing.T) {
+	s := factstest.Healthy("6.12")
+	s.Sysctls["net.ipv4.ip_local_port_range"], s.Sysctls["net.ipv4.tcp_tw_reuse"] = facts.Reading{Value: "40000\t40009"}, facts.Reading{Value: "0"}
+	s.Sockets.Outbound = facts.Spread{Distinct: 1, Exact: true, Top: []facts.Target{{Source: "10.0.0.1", Destination: "10.0.0.2", Port: 80, Sockets: 8}}}
+	if text := statesText(t, s, facts.ByDestination); !strings.Contains(text, "  0.033 more connections a second\n") {
+		t.Errorf("two ports in a minute:\n%s", text)
+	}
+}
+
+// A program that could not be looked for has some number of processes.
+func TestProcessesThatAreNotKnownAreNotCalledNone(t *testing.T) {
+	s := factstest.Healthy("6.12")
+	s.Sockets.Owners = []facts.Ownership{{State: facts.OwnedCloseWait, Sockets: 12, Top: []facts.Owner{{Program: "app", Processes: 2, Sockets: 7}, {User: "33", Sockets: 5}}}}
+	if text := statesText(t, s, facts.ByProgram); !strings.Contains(text, "        5          ?  of user 33\n") || !strings.Contains(text, "        7          2  app") {
+		t.Errorf("5 sockets of a user:\n%s", text)
 	}
 }
 
