@@ -39,10 +39,14 @@ no privilege; what it could not see it lists as inconclusive.
 
 --netns looks into another network namespace, which needs root. With --netns all
 the host is reported in full, and of each other namespace what differs: findings
-that the host has not got and parameters with another value.`,
+that the host has not got and parameters with another value.
+
+--watch prints a line, in JSON an object on a line, for each finding that appears or
+is gone, until interrupted.`,
 		Example: `  tcptune check
   tcptune check --interval 5s --behind-nat
   tcptune check --watch 10s
+  sudo tcptune check --netns web
   sudo tcptune check --netns all
   tcptune check --facts host.json --format json
   tcptune check --profile edge-proxy --fail-on error

@@ -21,8 +21,8 @@ func (a *app) factsCommand() *cobra.Command {
 		Long: `Facts prints a snapshot of the host: kernel, parameters, what files set at boot,
 sockets by state, queues, destinations and counters. 'tcptune check --facts FILE'
 judges it on any machine. With --netns all it is of all network namespaces, and
-judged as 'tcptune check --netns all' judges them. With --values it prints the named facts that rules
-speak of instead, with their sources.`,
+judged as 'tcptune check --netns all' judges them. With --values it prints the
+named facts that rules speak of instead, with their sources.`,
 		Example: `  tcptune facts > host.json
   tcptune facts --interval 10s > host.json
   sudo tcptune facts --netns all > all.json

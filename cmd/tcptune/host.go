@@ -43,7 +43,7 @@ func (h *hostFlags) register(cmd *cobra.Command) {
 func (h *hostFlags) registerNetns(cmd *cobra.Command, several bool) {
 	what := "look into the network namespace of this `NAME` (of ip-netns), process id or file"
 	if several {
-		what += ", or into " + everyNamespace
+		what += "; " + everyNamespace + " for every one"
 	}
 	cmd.Flags().StringVar(&h.netns, "netns", "", what)
 	cmd.MarkFlagsMutuallyExclusive("facts", "netns")

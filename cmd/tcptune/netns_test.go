@@ -48,9 +48,14 @@ func inhabited(t *testing.T, somaxconn string) string {
 func attached(t *testing.T, pid string) string {
 	t.Helper()
 	name := fmt.Sprintf("tcptune-test-%d", os.Getpid())
+	attach(t, name, pid)
+	return name
+}
+
+func attach(t *testing.T, name, pid string) {
+	t.Helper()
 	ip(t, "netns attach "+name+" "+pid)
 	t.Cleanup(func() { exec.Command("ip", "netns", "delete", name).Run() })
-	return name
 }
 
 func TestOneNamespaceByProcessFileAndName(t *testing.T) {
@@ -63,6 +68,12 @@ func TestOneNamespaceByProcessFileAndName(t *testing.T) {
 		if text := printed(t, []int{exitOK, exitFindings}, "check", "--netns", ref); !strings.Contains(strings.Join(strings.Fields(text[:min(200, len(text))]), " "), " · network namespace ") {
 			t.Errorf("check --netns %s begins with\n%.200s", ref, text)
 		}
+	}
+	number := strconv.Itoa(1<<22 + os.Getpid()) // more than that of any process
+	attach(t, number, pid)
+	var out, errs strings.Builder
+	if code := run(t.Context(), []string{"states", "--netns", number}, &app{out: &out, err: &errs}); code != exitUnreadable || !strings.Contains(errs.String(), "the network namespace of that name is /run/netns/"+number+"\n") {
+		t.Errorf("of a namespace whose name is a number is said: %s", errs.String())
 	}
 	if text := printed(t, []int{exitOK, exitFindings}, "drift", "--netns", pid); !strings.Contains(text, "net:[") {
 		t.Errorf("drift does not name the namespace:\n%s", text)
@@ -187,8 +198,10 @@ func TestTheNamespaceInTroubleIsNamed(t *testing.T) {
 	if host := read.Host; host.Namespace.Initial != all.Host.Namespace.Initial || len(read.HostWide) == 0 || read.UnseenProcesses != all.UnseenProcesses {
 		t.Errorf("the host in the file: %+v", host.Namespace)
 	}
-	if text := printed(t, []int{exitOK}, "states", "--facts", file); !strings.Contains(text, row) {
-		t.Errorf("no row for process %s in what the file holds:\n%s", trouble, text)
+	for _, args := range [][]string{{"states", "--facts", file}, {"states", "--by", "namespace", "--facts", file}} {
+		if text := printed(t, []int{exitOK}, args...); !strings.Contains(text, row) {
+			t.Errorf("%q: no row for process %s in what the file holds:\n%s", args, trouble, text)
+		}
 	}
 	if again := printed(t, []int{exitOK}, "facts", "--facts", file); again != readText(t, file) {
 		t.Error("the file does not come out as it went in")
@@ -232,7 +245,7 @@ func TestNamespacesThatCannotBe(t *testing.T) {
 		{exitUsage, "[facts netns]", []string{"check", "--netns", "1", "--facts", "x"}},
 		{exitUsage, "--write-profile is for one", []string{"check", "--netns", "all", "--write-profile", "-"}},
 		{exitUsage, "counts all network namespaces", []string{"states", "--by", "namespace", "--netns", "1"}},
-		{exitUsage, "counts all network namespaces", []string{"states", "--by", "namespace", "--facts", "x"}},
+		{exitUnreadable, "holds one network namespace\ntcptune: hint: ", []string{"states", "--by", "namespace", "--facts", "testdata/facts/busy-server-6.12.json"}},
 		{exitUsage, "less than 100ms", []string{"check", "--watch", "1ms"}},
 		{exitUsage, "less than 100ms", []string{"check", "--watch", "-1s"}},
 		{exitUsage, "less than 100ms", []string{"check", "--watch", "0"}},

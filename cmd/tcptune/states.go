@@ -32,8 +32,8 @@ hosts with very many sockets, and the estimate says how far off it may be.
 
 --by namespace is another word for --netns all: the states of each namespace.
 
-In JSON a look is one object, with --netns all, too; with --watch it has the time,
-and a line of its own.
+In JSON a look is one object, with --netns all, too. With --watch it has the time
+and stands on a line of its own.
 
 With --bpf programs in the kernel look at descriptors and into all network
 namespaces, which costs much less on hosts with many sockets, and no program is
@@ -45,6 +45,7 @@ estimated. Where they cannot be had it says why and goes on without.`,
   tcptune states --watch 5s
   tcptune states --watch 1m --format json >> states.jsonl
   sudo tcptune states --by namespace
+  sudo tcptune states --netns web --by program
   sudo tcptune states --netns all --by listener
   sudo tcptune states --netns all --bpf`,
 		Args: noArguments,
@@ -53,7 +54,7 @@ estimated. Where they cannot be had it says why and goes on without.`,
 				return err
 			}
 			if by == byNamespace {
-				if host.netns != "" && host.netns != everyNamespace || host.facts != "" {
+				if host.netns != "" && host.netns != everyNamespace {
 					return usage("", "--by %s counts all network namespaces of this host", byNamespace)
 				}
 				host.netns, by = everyNamespace, string(facts.ByState)
@@ -68,12 +69,12 @@ estimated. Where they cannot be had it says why and goes on without.`,
 			if host.bpf && breakdown != facts.ByProgram && (breakdown != facts.ByState || host.netns != everyNamespace) {
 				return usage("", "--bpf is for --by program, and for --by namespace")
 			}
-			if cmd.Flags().Changed("sample-above") && breakdown == facts.ByState {
-				return usage("", "--sample-above is for --by destination, listener or program: states are counted exactly, whatever their number")
-			}
 			show, err := a.showStates(cmd.Context(), host, breakdown, format)
 			if err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("sample-above") && breakdown == facts.ByState {
+				return usage("", "--sample-above is for --by destination, listener or program: states are counted exactly, whatever their number")
 			}
 			if watch == 0 {
 				return show(time.Time{})
@@ -142,7 +143,13 @@ func (a *app) showStates(ctx context.Context, host hostFlags, by facts.Breakdown
 	var look func() (*facts.Snapshot, *facts.Survey, error)
 	switch {
 	case host.facts != "":
-		look = func() (*facts.Snapshot, *facts.Survey, error) { return host.read(a) }
+		look = func() (*facts.Snapshot, *facts.Survey, error) {
+			s, all, err := host.read(a)
+			if s != nil && host.netns == everyNamespace {
+				return nil, nil, &failure{exitUnreadable, fmt.Errorf("%s: holds one network namespace", host.facts), "'tcptune facts --netns all' takes a snapshot of all"}
+			}
+			return s, all, err
+		}
 	case host.netns == everyNamespace:
 		o := host.observing(a)
 		o.BPF = byBPF

@@ -24,6 +24,10 @@ func Lookup(name string) (Namespace, error) {
 	case isProcess:
 		path, described = fmt.Sprintf("/proc/%d/ns/net", pid), fmt.Sprintf("process %d", pid)
 		if _, err := os.Stat(fmt.Sprintf("/proc/%d", pid)); pid <= 0 || errors.Is(err, fs.ErrNotExist) {
+			named := filepath.Join(namedDir, name)
+			if _, err := os.Stat(named); err == nil {
+				return Namespace{}, fmt.Errorf("there is no process %s; the network namespace of that name is %s", name, named)
+			}
 			return Namespace{}, fmt.Errorf("there is no process %s", name)
 		}
 	case !strings.Contains(name, "/"):
