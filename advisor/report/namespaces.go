@@ -10,6 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/table"
 
 	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/rules"
 )
 
@@ -42,11 +43,28 @@ func (t Text) Namespaces(w io.Writer, n advisor.Namespaces) error {
 		p.namespaces(alike)
 		rest = others
 	}
-	for _, skipped := range n.Skipped {
+	for _, skipped := range Skipped(n.Skipped) {
 		p.line("")
-		p.line("%s skipped: %s", named(skipped.Name, skipped.ID), skipped.Reason)
+		p.line("%s", skipped)
 	}
 	return p.err
+}
+
+// Skipped tells of namespaces that could not be looked at, a line for each reason.
+// Names are not yet fit to be shown.
+func Skipped(skipped []facts.SkippedNamespace) []string {
+	var reasons, lines []string
+	names := map[string][]string{}
+	for _, n := range skipped {
+		if names[n.Reason] == nil {
+			reasons = append(reasons, n.Reason)
+		}
+		names[n.Reason] = append(names[n.Reason], named(n.Name, n.ID))
+	}
+	for _, reason := range reasons {
+		lines = append(lines, enumerated(names[reason])+" skipped: "+reason)
+	}
+	return lines
 }
 
 // named is the name of a namespace and what tells it from others of that name.
@@ -60,6 +78,14 @@ func named(name, id string) string {
 // namedAlike is how many namespaces that are alike are named.
 const namedAlike = 12
 
+// enumerated are the first of some names, and how many more there are.
+func enumerated(names []string) string {
+	if more := len(names) - namedAlike; more > 0 {
+		names = append(slices.Clone(names[:namedAlike]), fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
+}
+
 // namespaces writes about namespaces that differ from the host in the same way.
 func (p *printer) namespaces(alike []advisor.NamespaceReport) {
 	first, names := alike[0], make([]string, len(alike))
@@ -69,11 +95,8 @@ func (p *printer) namespaces(alike []advisor.NamespaceReport) {
 		processes += max(0, of.Processes)
 		sockets += of.Sockets
 	}
-	if len(names) > namedAlike {
-		names = append(names[:namedAlike], fmt.Sprintf("%d more", len(names)-namedAlike))
-	}
 	p.line("")
-	p.line("%s · %s · %s", strings.Join(names, ", "), plural(processes, "process", "processes"), count(int(sockets), "socket"))
+	p.line("%s · %s · %s", enumerated(names), plural(processes, "process", "processes"), count(int(sockets), "socket"))
 	if len(first.Differs) > 0 {
 		rows := []table.Row{}
 		for _, d := range first.Differs {

@@ -37,9 +37,7 @@ named facts that rules speak of instead, with their sources.`,
 			if s != nil {
 				return a.printFacts(s, values)
 			}
-			for _, n := range all.Skipped {
-				a.skipped(n)
-			}
+			a.skipped(all.Skipped)
 			if !values {
 				return printable.JSON(a.out, all)
 			}

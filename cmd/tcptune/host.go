@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/observe"
 	"github.com/tcptune/tcptune/advisor/printable"
+	"github.com/tcptune/tcptune/advisor/report"
 	"github.com/tcptune/tcptune/sysctl/change"
 	"github.com/tcptune/tcptune/sysctl/netns"
 )
@@ -156,37 +158,44 @@ func (h *hostFlags) options(a *app) (observe.Options, error) {
 	return o, nil
 }
 
-// skipped says of a namespace that it was not looked into.
-func (a *app) skipped(n facts.SkippedNamespace) {
-	fmt.Fprintf(a.err, "tcptune: warning: %s skipped: %s\n", printable.Text(n.Name), printable.Text(n.Reason))
+// skipped says of namespaces that they were not looked into, in a series once.
+func (a *app) skipped(namespaces []facts.SkippedNamespace) {
+	for _, line := range report.Skipped(namespaces) {
+		a.warnOnce(line, line)
+	}
 }
 
-// skippedOf does not repeat the name in the reason.
+// skippedOf does not repeat the name in the reason: the same reason of several is
+// told once.
 func skippedOf(inside observe.Inside) facts.SkippedNamespace {
-	why := inside.Err
-	if errors.Is(why, netns.ErrGone) {
-		why = netns.ErrGone
+	why := inside.Err.Error()
+	switch {
+	case errors.Is(inside.Err, netns.ErrGone):
+		why = netns.ErrGone.Error()
+	case errors.Is(inside.Err, fs.ErrPermission):
+		why = "to enter it needs CAP_SYS_ADMIN"
 	}
-	return facts.SkippedNamespace{Name: inside.String(), ID: inside.ID.String(), Reason: why.Error()}
+	return facts.SkippedNamespace{Name: inside.String(), ID: inside.ID.String(), Reason: why}
 }
 
 // unseenProcesses says that there may be more namespaces than were found.
 func (a *app) unseenProcesses(host *facts.Snapshot) {
 	if host != nil && host.Everywhere.UnseenProcesses > 0 {
-		a.warnOnce("there may be others: processes whose namespace may not be looked at: %d", host.Everywhere.UnseenProcesses)
+		a.warnOnce("others", fmt.Sprintf("there may be others: processes whose namespace may not be looked at: %d", host.Everywhere.UnseenProcesses))
 	}
 }
 
-// warnOnce says what holds for every look of a series, once.
-func (a *app) warnOnce(format string, args ...any) {
-	if a.warned[format] {
+// warnOnce says what holds for every look of a series, once, though the text may
+// change from look to look.
+func (a *app) warnOnce(about, text string) {
+	if a.warned[about] {
 		return
 	}
 	if a.warned == nil {
 		a.warned = map[string]bool{}
 	}
-	a.warned[format] = true
-	fmt.Fprintf(a.err, "tcptune: warning: %s\n", printable.Text(fmt.Sprintf(format, args...)))
+	a.warned[about] = true
+	fmt.Fprintf(a.err, "tcptune: warning: %s\n", printable.Text(text))
 }
 
 func (h *hostFlags) doing() string {

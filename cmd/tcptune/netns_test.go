@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/observe"
 	"github.com/tcptune/tcptune/sysctl/netns"
 	"github.com/tcptune/tcptune/sysctl/sysctltest"
@@ -224,8 +225,22 @@ func TestSkippedNamespaceIsNamedOnce(t *testing.T) {
 	if skipped := skippedOf(gone); skipped.Reason != "the network namespace is gone" || skipped.Name != "process 4711 sleep" {
 		t.Errorf("skipped: %+v", skipped)
 	}
-	if why := skippedOf(observe.Inside{Namespace: n, Err: os.ErrPermission}).Reason; why != os.ErrPermission.Error() {
+	refused := observe.Inside{Namespace: n, Err: fmt.Errorf("enter %v needs CAP_SYS_ADMIN: %w", n, os.ErrPermission)}
+	if why := skippedOf(refused).Reason; why != "to enter it needs CAP_SYS_ADMIN" {
 		t.Errorf("skipped: %s", why)
+	}
+	var errs strings.Builder
+	a := &app{err: &errs}
+	for range 2 {
+		var skipped []facts.SkippedNamespace
+		for i := range 20 {
+			skipped = append(skipped, facts.SkippedNamespace{Name: fmt.Sprintf("\x1b%d", i), ID: fmt.Sprintf("net:[%d]", i), Reason: "r"})
+		}
+		a.skipped(append(skipped, skippedOf(gone)))
+	}
+	if said := errs.String(); strings.Count(said, "\n") != 2 || !strings.Contains(said, `warning: \u001b0 (net:[0]), `) || !strings.Contains(said, ", 8 more skipped: r\n") ||
+		!strings.Contains(said, " skipped: the network namespace is gone\n") {
+		t.Errorf("of 20 namespaces twice, skipped for one reason, and another, is said:\n%s", said)
 	}
 }
 

@@ -137,7 +137,7 @@ func (a *app) showStates(ctx context.Context, host hostFlags, by facts.Breakdown
 	var byBPF func(refused error)
 	if host.bpf {
 		byBPF = func(refused error) {
-			a.warnOnce("--bpf is left aside: %v", refused)
+			a.warnOnce("bpf", fmt.Sprintf("--bpf is left aside: %v", refused))
 		}
 	}
 	var look func() (*facts.Snapshot, *facts.Survey, error)

@@ -30,9 +30,7 @@ func (a *app) socketsEverywhere(ctx context.Context, options observe.Options, by
 func (a *app) printStatesOfAll(survey *facts.Survey, by facts.Breakdown, at time.Time, format string) error {
 	r := advisor.StatesOfAll(survey, by)
 	a.unseenProcesses(survey.Host())
-	for _, n := range r.Skipped {
-		a.skipped(n)
-	}
+	a.skipped(r.Skipped)
 	if format == "json" {
 		r.Time = at
 		return a.printLook(r, at)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tcptune/tcptune/advisor"
+	"github.com/tcptune/tcptune/advisor/facts"
 	"github.com/tcptune/tcptune/advisor/observe"
 	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/rules"
@@ -68,14 +69,16 @@ func (a *app) reports(ctx context.Context, host hostFlags, set rules.Set, period
 			return nil, err
 		}
 		a.unseenProcesses(seen[0].Snapshot)
+		var skipped []facts.SkippedNamespace
 		reports := []advisor.Report{advisor.Advise(seen[0].Snapshot, set, nil)}
 		for _, inside := range seen[1:] {
 			if inside.Err != nil {
-				a.skipped(skippedOf(inside))
+				skipped = append(skipped, skippedOf(inside))
 				continue
 			}
 			reports = append(reports, advisor.Advise(inside.Snapshot, set, nil).Beside(reports[0]))
 		}
+		a.skipped(skipped)
 		return reports, nil
 	}, err
 }
