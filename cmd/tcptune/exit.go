@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/tcptune/tcptune/advisor/printable"
 	"github.com/tcptune/tcptune/advisor/report"
@@ -119,6 +120,19 @@ func say(w io.Writer, err error, command string) int {
 		fmt.Fprintf(w, "tcptune: hint: %s\n", printable.Lines(f.hint))
 	}
 	return f.code
+}
+
+// plainly says in fewer words than the command line's parser which flags exclude
+// each other.
+func plainly(err error) error {
+	if err == nil {
+		return nil
+	}
+	_, set, excluding := strings.Cut(err.Error(), "] are set none of the others can be; [")
+	if flags, whole := strings.CutSuffix(set, "] were all set"); excluding && whole {
+		return errors.New("--" + strings.ReplaceAll(flags, " ", " and --") + " do not go together")
+	}
+	return err
 }
 
 // sayToNagios prints an error as a monitoring plugin does, to standard output,

@@ -257,7 +257,7 @@ func TestNamespacesThatCannotBe(t *testing.T) {
 		{exitUnreadable, `has no network namespace "\x1b[31m"`, []string{"check", "--netns", "\x1b[31m"}},
 		{exitUsage, "--netns is empty", []string{"check", "--netns", ""}},
 		{exitUsage, "cannot look into all", []string{"drift", "--netns", "all"}},
-		{exitUsage, "[facts netns]", []string{"check", "--netns", "1", "--facts", "x"}},
+		{exitUsage, "--facts and --netns do not go together\n", []string{"check", "--netns", "1", "--facts", "x"}},
 		{exitUsage, "--write-profile is for one", []string{"check", "--netns", "all", "--write-profile", "-"}},
 		{exitUsage, "counts all network namespaces", []string{"states", "--by", "namespace", "--netns", "1"}},
 		{exitUnreadable, "holds one network namespace\ntcptune: hint: ", []string{"states", "--by", "namespace", "--facts", "testdata/facts/busy-server-6.12.json"}},
@@ -269,7 +269,7 @@ func TestNamespacesThatCannotBe(t *testing.T) {
 		{exitUsage, "states are counted exactly", []string{"states", "--sample-above", "1000"}},
 		{exitUsage, "states are counted exactly", []string{"states", "--by", "namespace", "--sample-above", "1000"}},
 		{exitUsage, "no part in --format sarif", []string{"check", "--watch", "1s", "--format", "sarif"}},
-		{exitUsage, "[watch interval]", []string{"check", "--watch", "1s", "--interval", "1s"}},
+		{exitUsage, "--interval and --watch do not go together\n", []string{"check", "--watch", "1s", "--interval", "1s"}},
 	} {
 		var out, errs strings.Builder
 		code := run(t.Context(), c.args, &app{in: strings.NewReader(""), out: &out, err: &errs})

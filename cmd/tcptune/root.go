@@ -29,6 +29,7 @@ func run(ctx context.Context, args []string, a *app) int {
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	cmd, err := root.ExecuteContextC(ctx)
+	err = plainly(err)
 	if wantsNagios(args) {
 		return sayToNagios(a.out, err)
 	}
