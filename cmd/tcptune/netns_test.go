@@ -222,6 +222,10 @@ func TestTheNamespaceInTroubleIsNamed(t *testing.T) {
 func TestSkippedNamespaceIsNamedOnce(t *testing.T) {
 	n := netns.Namespace{Owner: netns.Owner{Kind: netns.Process, Name: "4711 sleep"}}
 	gone := observe.Inside{Namespace: n, Err: fmt.Errorf("%v: %w", n, netns.ErrGone)}
+	survey := surveyOf([]observe.Inside{{Namespace: netns.Namespace{Processes: 5}, Snapshot: &facts.Snapshot{}}, gone})
+	if len(survey.Namespaces) != 1 || survey.Namespaces[0].Processes != 5 || len(survey.Skipped) != 1 || survey.Skipped[0] != skippedOf(gone) {
+		t.Errorf("of a namespace and one that is gone is kept: %+v", survey)
+	}
 	if skipped := skippedOf(gone); skipped.Reason != "the network namespace is gone" || skipped.Name != "process 4711 sleep" {
 		t.Errorf("skipped: %+v", skipped)
 	}
