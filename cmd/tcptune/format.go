@@ -93,6 +93,16 @@ func (a *app) emit(o outputFlags, asJSON any, text func(report.Text, io.Writer) 
 	return err
 }
 
+// atOnce prints what f writes in one piece, and nothing if it fails half-way.
+func (a *app) atOnce(f func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := f(&b); err != nil {
+		return err
+	}
+	_, err := a.out.Write(b.Bytes())
+	return err
+}
+
 // verdict is how a command ends whose results were emitted: with code 1 if
 // something is at or above the threshold or, for Nagios, with the status.
 func (o outputFlags) verdict(failed bool, results func() report.Results) error {

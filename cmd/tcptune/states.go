@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
@@ -164,6 +165,7 @@ func (a *app) showStates(ctx context.Context, host hostFlags, by facts.Breakdown
 		}
 		o.BPF = byBPF
 		look = func() (*facts.Snapshot, *facts.Survey, error) {
+			defer a.progress("looking at the sockets")()
 			s, err := observe.Sockets(ctx, o, by)
 			return s, nil, unreadable(err)
 		}
@@ -181,7 +183,7 @@ func (a *app) showStates(ctx context.Context, host hostFlags, by facts.Breakdown
 			r.Time = at
 			return a.printLook(r, at)
 		}
-		return a.text(rules.Info).States(a.out, r)
+		return a.atOnce(func(w io.Writer) error { return a.text(rules.Info).States(w, r) })
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/tcptune/tcptune/advisor"
@@ -35,5 +36,5 @@ func (a *app) printStatesOfAll(survey *facts.Survey, by facts.Breakdown, at time
 		r.Time = at
 		return a.printLook(r, at)
 	}
-	return a.text(rules.Info).StatesByNamespace(a.out, r.Namespaces)
+	return a.atOnce(func(w io.Writer) error { return a.text(rules.Info).StatesByNamespace(w, r.Namespaces) })
 }
