@@ -181,13 +181,17 @@ func (j *Journal) List() ([]Record, error) {
 	return records, nil
 }
 
-// Entry reads one entry. Who acts on it holds the lock.
+// Entry reads one entry. Who acts on it holds the lock. That there is none is
+// [ErrNoEntry] only where there is a journal: one that is not mounted just now
+// says nothing.
 func (j *Journal) Entry(id string) (Entry, error) {
 	if _, err := parseID(id); err != nil {
 		return Entry{}, fmt.Errorf("%w: %w", ErrNoEntry, err)
 	}
 	e, err := j.read(j.file(id), id)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && j.absent():
+		return Entry{}, fmt.Errorf("read transaction %s: there is no journal in %s", id, j.dir)
 	case errors.Is(err, fs.ErrNotExist):
 		return Entry{}, fmt.Errorf("transaction %q: %w", id, ErrNoEntry)
 	case err != nil:

@@ -13,7 +13,7 @@ import (
 // Lock keeps other processes from changing parameters until unlock is called or
 // this process ends, however it ends: it is a flock(2) on a file of the
 // journal's directory, which is created if missing. If somebody else holds the
-// lock the answer is ErrLocked, at once.
+// lock the answer is ErrLocked, at once; [Journal.Holder] tells who.
 //
 // Whatever changes something locks for itself. Who calls it while holding the
 // lock of the same Journal keeps it in between.
@@ -43,6 +43,13 @@ func (j *Journal) Lock() (unlock func(), err error) {
 }
 
 func (j *Journal) lockFile() string { return filepath.Join(j.dir, "lock") }
+
+// Holder is the process that holds the lock, and false if it is free or that
+// cannot be seen.
+func (j *Journal) Holder() (Process, bool) {
+	p := holderOf(j.lockFile())
+	return p, p.PID != 0
+}
 
 // lockUnlessHeld locks for the length of one operation.
 func (j *Journal) lockUnlessHeld() (unlock func(), err error) {
