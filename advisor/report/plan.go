@@ -228,14 +228,18 @@ func clock(t time.Time) string { return t.Local().Format(time.TimeOnly) }
 func Remaining(d time.Duration) string { return d.Round(time.Second).String() }
 
 // RolledBack writes what a rollback did or, if it was only tried, would do.
-func (t Text) RolledBack(w io.Writer, r change.Result, dry bool) error {
+func (t Text) RolledBack(w io.Writer, r change.Result) error {
 	p := t.printer(w)
+	restored, was, left, kept := "restored", "was", "left", "kept"
+	if r.DryRun {
+		restored, was, left, kept = "restore", "is", "leave", "keep"
+	}
 	switch {
 	case r.State == change.Applied: // what was cut off is completed
 		p.line("Completed transaction %s: %s written.", r.ID, count(len(r.Written), "parameter"))
 	case r.Rebooted:
 		p.line("Transaction %s is of an earlier boot: its values ended with it.", r.ID)
-	case dry:
+	case r.DryRun:
 		p.line("Dry run: of transaction %s %s would be restored.", r.ID, count(len(r.Restored), "parameter"))
 	default:
 		p.line("Rolled back transaction %s: %s restored.", r.ID, count(len(r.Restored), "parameter"))
@@ -244,7 +248,7 @@ func (t Text) RolledBack(w io.Writer, r change.Result, dry bool) error {
 		p.field("written", fmt.Sprintf("%s = %s (was %s)", c.Key, spaced(c.To), spaced(c.From)))
 	}
 	for _, c := range r.Restored {
-		p.field("restored", fmt.Sprintf("%s = %s (was %s)", c.Key, spaced(c.From), spaced(c.To)))
+		p.field(restored, fmt.Sprintf("%s = %s (%s %s)", c.Key, spaced(c.From), was, spaced(c.To)))
 	}
 	for _, c := range r.Same {
 		value := c.From
@@ -254,13 +258,28 @@ func (t Text) RolledBack(w io.Writer, r change.Result, dry bool) error {
 		p.field("same", fmt.Sprintf("%s = %s already", c.Key, spaced(value)))
 	}
 	for _, l := range r.Left {
-		p.field("left", fmt.Sprintf("%s = %s, not put back to %s: %s", l.Key, spaced(l.Found), spaced(l.Wanted), l.Why))
+		p.field(left, fmt.Sprintf("%s = %s, not put back to %s: %s", l.Key, spaced(l.Found), spaced(l.Wanted), l.Why))
 	}
 	for _, k := range slices.Sorted(maps.Keys(r.Covered)) {
-		p.field("kept", fmt.Sprintf("%s: the newer transaction %s set it, and puts it back", k, r.Covered[k]))
+		p.field(kept, fmt.Sprintf("%s: the newer transaction %s set it, and puts it back", k, r.Covered[k]))
+	}
+	if f := r.DropIn; f != nil && r.DryRun {
+		p.line("Drop-in %s: it %s.", f.Path, wouldBe(f))
+		return p.err
 	}
 	p.file(r.DropIn)
 	return p.err
+}
+
+// wouldBe is what would happen to a drop-in.
+func wouldBe(f *change.FileResult) string {
+	switch {
+	case f.Outcome == change.FileSame:
+		return "would stay as it is"
+	case f.Why != "":
+		return fmt.Sprintf("would be %s, %s", f.Outcome, f.Why)
+	}
+	return fmt.Sprintf("would be %s", f.Outcome)
 }
 
 func (p *printer) file(f *change.FileResult) {
@@ -300,6 +319,9 @@ func (t Text) History(w io.Writer, records []change.Record, here change.Identity
 		}
 		if r.Failure != "" {
 			what += "; " + r.Failure
+		}
+		for _, l := range r.Left {
+			what += fmt.Sprintf("; left %s = %s", l.Key, spaced(l.Found))
 		}
 		where := "here"
 		if r.Boot != here.Boot {

@@ -168,10 +168,12 @@ func (a *app) chosenPlan(ctx context.Context, f applyFlags, file string) (planne
 }
 
 func (a *app) carryOut(ctx context.Context, f applyFlags, p planned) error {
-	s, err := openStore(f.stateDir)
+	s, err := a.openStore(f.stateDir)
 	if err != nil {
 		return err
 	}
+	ctx, release := uninterrupted(ctx)
+	defer release()
 	request := p.request()
 	request.By, request.Reason, request.Window = change.CurrentAuthor(), f.reason, f.window.length
 	if request.Window > 0 && !p.Idle() {
@@ -182,12 +184,10 @@ func (a *app) carryOut(ctx context.Context, f applyFlags, p planned) error {
 		if err := h.before(ctx); err != nil {
 			return err
 		}
-		if request.Arm, err = arm(f.stateDir, f.window, f.rules, h); err != nil {
+		if request.Arm, err = arm(s.journal, f.stateDir, f.window, f.rules, h); err != nil {
 			return err
 		}
 	}
-	ctx, release := uninterrupted(ctx)
-	defer release()
 	result, err := change.Apply(ctx, s.tree, s.journal, request)
 	if err != nil {
 		return errors.Join(a.printUndone(f.format, err), classify(err, exitRefused))
@@ -235,7 +235,7 @@ func (a *app) decide(ctx context.Context, s store, f applyFlags, result change.R
 		}
 	}
 	err = &failure{code, fmt.Errorf("transaction %s was taken back: %s", e.ID, cmp.Or(e.Failure, "by another tcptune")), ""}
-	return errors.Join(err, a.printRolledBack(f.format, []change.Result{back}, false)) // in this order: the terminal may be gone
+	return errors.Join(err, a.printRolledBack(f.format, []change.Result{back})) // in this order: the terminal may be gone
 }
 
 func left(list []change.Left, key sysctl.Key) bool {

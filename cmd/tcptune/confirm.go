@@ -27,13 +27,17 @@ drop-in if it was to have one.`,
 			if err != nil {
 				return err
 			}
-			s, err := openStore(stateDir)
+			s, err := a.openStore(stateDir)
 			if err != nil {
 				return err
 			}
 			ctx, release := uninterrupted(cmd.Context())
 			defer release()
-			result, err := change.Confirm(ctx, s.tree, s.journal, id)
+			var result change.Result
+			err = s.whenFree(ctx, func() error {
+				result, err = change.Confirm(ctx, s.tree, s.journal, id)
+				return err
+			})
 			if err != nil {
 				return classify(err, exitRefused)
 			}
@@ -52,11 +56,13 @@ func (a *app) printConfirmed(format string, result change.Result) error {
 func (a *app) extendCommand() *cobra.Command {
 	var stateDir string
 	cmd := &cobra.Command{
-		Use:     "extend DURATION [ID]",
-		Short:   "Give a change that waits to be confirmed more time, counted from now",
+		Use:   "extend DURATION [ID]",
+		Short: "Give a change that waits to be confirmed more time, counted from now",
+		Long: `Extend gives the change that waits to be confirmed this much time, counted from
+now. If what is to take it back at the end is gone, it is armed again.`,
 		Example: "  sudo tcptune extend 5m",
 		Args:    cobra.RangeArgs(1, 2),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			length, err := time.ParseDuration(args[0])
 			if err != nil {
 				return usage("a time is written as 90s, 5m or 1h", "%q is no time", args[0])
@@ -68,11 +74,19 @@ func (a *app) extendCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			journal, err := change.OpenJournal(stateDir)
+			s, err := a.openStore(stateDir)
 			if err != nil {
-				return classify(err, exitRefused)
+				return err
 			}
-			e, err := change.Extend(journal, id, length)
+			again, err := a.armAgain(s, stateDir, length)
+			if err != nil {
+				return err
+			}
+			var e change.Entry
+			err = s.whenFree(cmd.Context(), func() error {
+				e, err = change.Extend(s.tree, s.journal, id, length, again)
+				return err
+			})
 			if err != nil {
 				return classify(err, exitRefused)
 			}
@@ -111,7 +125,7 @@ is missing. Until then nothing else is applied.`,
 			if err := checkFormat(format); err != nil {
 				return err
 			}
-			s, err := openStore(stateDir)
+			s, err := a.openStore(stateDir)
 			if err != nil {
 				return err
 			}
@@ -121,8 +135,12 @@ is missing. Until then nothing else is applied.`,
 			if finish {
 				way = change.Forward
 			}
-			results, err := change.Recover(ctx, s.tree, s.journal, way)
-			return a.ended(format, results, err, false)
+			var results []change.Result
+			err = s.whenFree(ctx, func() error {
+				results, err = change.Recover(ctx, s.tree, s.journal, way)
+				return err
+			})
+			return a.ended(format, results, err)
 		},
 	}
 	registerFormat(cmd, &format)
@@ -132,14 +150,14 @@ is missing. Until then nothing else is applied.`,
 }
 
 // ended prints what became of transactions, and is what the command ends with.
-func (a *app) ended(format string, results []change.Result, err error, dry bool) error {
+func (a *app) ended(format string, results []change.Result, err error) error {
 	if failed := errors.As(err, new(*change.UndoneError)) || errors.As(err, new(*change.UndoFailedError)); failed && len(results) > 0 {
 		results = results[:len(results)-1] // the error has the last one
 		err = errors.Join(a.printUndone(format, err), classify(err, exitRefused))
 	} else if len(results) > 0 && err != nil {
 		err = classify(err, exitUndoFailed) // all was put back, and the journal does not say so
 	}
-	if printing := a.printRolledBack(format, results, dry); printing != nil {
+	if printing := a.printRolledBack(format, results); printing != nil {
 		return errors.Join(classify(err, exitRefused), printing)
 	}
 	for _, r := range results {

@@ -80,6 +80,8 @@ func classify(err error, otherwise int) error {
 		return &failure{exitRefused, err, hintUnfinished}
 	case errors.Is(err, change.ErrNothingToUndo), errors.Is(err, change.ErrNoEntry), errors.Is(err, change.ErrNoWindow):
 		return &failure{exitRefused, err, "'tcptune history' lists what was applied"}
+	case errors.As(err, new(*change.TakenBackError)):
+		return &failure{exitRefused, err, hintTakenBack}
 	case errors.As(err, &open) && open.Remaining <= 0:
 		return &failure{exitRefused, err, hintOverdue}
 	case errors.As(err, &open):

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -27,6 +29,11 @@ const (
 	// guardGrace is how long a health check may still take when the window is over.
 	guardGrace = lastCheck + healthLook + 2*time.Second
 	lastCheck  = 4 * time.Second
+	// guardPatience is how long the guard tries again what fails, when the window is
+	// over: a disk may have filled up, or a file system be away. Its pauses grow up
+	// to longestPause.
+	guardPatience = 15 * time.Minute
+	longestPause  = 30 * time.Second
 	// armTime is how long the guard has to say that it is there.
 	armTime = 10 * time.Second
 
@@ -49,18 +56,30 @@ func (a *app) guardCommand() *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, err := openStore(stateDir)
-			if err != nil {
-				return err
-			}
-			h, err := newHealth(checks, chosen, fired)
-			if err != nil {
-				return err
-			}
 			ctx, release := uninterrupted(cmd.Context())
 			defer release()
+			g := guard{id: args[0], patience: guardPatience}
+			// What fails here may be over soon; where a timer starts the guard at the end of
+			// the window there is nobody else any more.
+			err := g.trying(a, func() (over bool, err error) {
+				if g.store, err = a.openStore(stateDir); err == nil {
+					g.health, err = newHealth(checks, chosen, fired)
+				}
+				return err == nil, err
+			})
+			if err != nil {
+				return err
+			}
+			switch leave, err := g.journal.Guard(g.id); {
+			case errors.Is(err, change.ErrGuarded), errors.Is(err, change.ErrNoEntry):
+				return classify(err, exitRefused)
+			case err != nil:
+				a.warn("nobody can see that this process guards the transaction: %v", err)
+			default:
+				defer leave()
+			}
 			fmt.Fprintln(a.out, guardSays)
-			return classify(s.guard(ctx, args[0], h), exitUndoFailed)
+			return classify(g.trying(a, func() (bool, error) { return g.look(ctx) }), exitUndoFailed)
 		},
 	}
 	registerStateDir(cmd, &stateDir)
@@ -70,64 +89,134 @@ func (a *app) guardCommand() *cobra.Command {
 	return cmd
 }
 
-// guard watches a transaction until it is decided, and decides at the end of the
+// A guard watches a transaction until it is decided, and decides at the end of the
 // window. A signal, as when the host shuts down the session that it belongs to,
 // takes the change back at once.
-func (s store) guard(ctx context.Context, id string, h health) error {
-	var checkAt time.Time
+type guard struct {
+	store
+	id       string
+	health   health
+	patience time.Duration
+
+	checkAt time.Time
+	end     time.Time // of the window, as it was known last
+	why     error     // the transaction is to be taken back, and is not yet
+}
+
+// trying calls step over and over, until it is done with. An error may pass, so
+// there is an end only if errors go on for so long after the end of the window:
+// whoever comes next is told then.
+func (g *guard) trying(a *app, step func() (over bool, err error)) error {
+	var failing time.Time // since when
+	pause := guardPeriod
 	for {
-		e, err := s.journal.Entry(id)
+		over, err := step()
 		switch {
-		case errors.Is(err, change.ErrNoEntry):
+		case over:
 			return nil
-		case err != nil:
-			return err
-		case !undecided(e):
-			return nil
-		case betweenStates(e):
-			if err := s.takeBack(id, errCutOff); err != nil {
-				return err
-			}
+		case err == nil:
+			failing, pause = time.Time{}, guardPeriod
 			continue
-		}
-		remaining, err := s.journal.Remaining(e)
-		if err != nil {
+		case failing.IsZero():
+			failing = time.Now()
+		case time.Since(failing) >= g.patience && !time.Now().Before(g.end):
 			return err
 		}
-		var unwell error
-		checked := h.asked() && e.State == change.Unconfirmed && (remaining <= 0 || !time.Now().Before(checkAt))
-		if checked {
-			unwell = h.check(ctx, min(healthLimit, max(remaining, lastCheck)))
-			checkAt = time.Now().Add(healthPeriod)
-		}
-		switch {
-		case ctx.Err() != nil:
-			unwell = fmt.Errorf("what watched the window was told to end: %w", context.Cause(ctx))
-		case unwell != nil:
-		case remaining <= 0 && checked:
-			_, err := s.confirm(id)
-			if err == nil || errors.Is(err, change.ErrNoWindow) { // which is to say, it is decided
-				continue
-			}
-			unwell = err
-		case remaining <= 0:
-			unwell = errNotInTime
-		}
-		if unwell != nil {
-			if err := s.takeBack(id, unwell); err != nil {
-				return err
-			}
-			continue
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(min(max(remaining, time.Millisecond), guardPeriod)):
-		}
+		a.warn("%v; trying again in %v", err, pause)
+		time.Sleep(pause)
+		pause = min(2*pause, longestPause)
 	}
 }
 
+// look looks once, does what is to be done, and waits for the next time. The
+// transaction is over if it is decided, or is no more.
+func (g *guard) look(ctx context.Context) (over bool, err error) {
+	e, err := g.journal.Entry(g.id)
+	switch {
+	case errors.Is(err, change.ErrNoEntry):
+		return true, nil
+	case err != nil:
+		return false, err
+	case undoFailed(e):
+		g.why = cmp.Or(g.why, errUndoFailed)
+	case !undecided(e):
+		return true, nil
+	case betweenStates(e):
+		g.why = cmp.Or(g.why, errCutOff)
+	}
+	remaining, err := g.journal.Remaining(e)
+	if err != nil {
+		return false, err
+	}
+	g.end = time.Now().Add(remaining)
+	if g.why == nil {
+		g.why = g.judge(ctx, e, remaining)
+	}
+	if g.why != nil {
+		if err := g.takeBack(g.id, g.why); err != nil {
+			return false, err
+		}
+		g.why = nil
+		return false, nil
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(min(max(time.Until(g.end), time.Millisecond), guardPeriod)):
+	}
+	return false, nil
+}
+
+// judge is why a transaction is to be taken back now, or nil. At the end of a
+// window that was well it confirms.
+func (g *guard) judge(ctx context.Context, e change.Entry, remaining time.Duration) error {
+	var unwell error
+	checked := g.health.asked() && e.State == change.Unconfirmed && (remaining <= 0 || !time.Now().Before(g.checkAt))
+	if checked {
+		unwell = g.health.check(ctx, min(healthLimit, max(remaining, lastCheck)))
+		g.checkAt = time.Now().Add(healthPeriod)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("what watched the window was told to end: %w", context.Cause(ctx))
+	case unwell != nil:
+		return unwell
+	case remaining <= 0 && checked:
+		if _, err := g.confirm(g.id); err != nil && !errors.Is(err, change.ErrNoWindow) { // which is to say, it is decided
+			return err
+		}
+		return nil
+	case remaining <= 0:
+		return errNotInTime
+	}
+	return nil
+}
+
+// armAgain is for [change.Extend]: it arms the undo of a window whose guard is
+// gone. What health checks it made the journal does not know, so that it is for
+// people to confirm, and otherwise the change is taken back.
+func (a *app) armAgain(s store, stateDir string, length time.Duration) (func(change.Entry) error, error) {
+	start, err := arm(s.journal, stateDir, windowFlags{length: length}, ruleFlags{}, health{})
+	if err != nil {
+		return nil, err
+	}
+	return func(e change.Entry) error {
+		g, err := guardOf(s.journal, e.ID)
+		switch {
+		case err != nil:
+			a.warn("whether the undo is still armed cannot be seen: %v", err)
+			return nil
+		case g.Stopped:
+			a.warn("%v, and is to take the change back: 'kill -CONT %d' lets it go on", g.Process, g.PID)
+		case !g.armed:
+			a.warn("the undo was not armed any more, and is armed again; if there were health checks they are not made any more, and 'tcptune confirm' confirms")
+			return start(e)
+		}
+		return nil
+	}, nil
+}
+
 // arm is how the guard of a window is started, for [change.Request].
-func arm(stateDir string, w windowFlags, chosen ruleFlags, h health) (func(change.Entry) error, error) {
+func arm(journal *change.Journal, stateDir string, w windowFlags, chosen ruleFlags, h health) (func(change.Entry) error, error) {
 	stateDir, err := filepath.Abs(stateDir)
 	if err != nil {
 		return nil, err
@@ -148,24 +237,90 @@ func arm(stateDir string, w windowFlags, chosen ruleFlags, h health) (func(chang
 		return nil, err
 	}
 	return func(e change.Entry) error {
+		args := append(slices.Clone(args), e.ID)
+		var err error
 		if isUnderSystemd() {
-			return armBySystemd(e.ID, w, append([]string{program}, append(args, e.ID)...))
+			err = armBySystemd(e.ID, w, e.State != change.Begun, append([]string{program}, args...))
+		} else {
+			err = armByProcess(program, args)
 		}
-		return armByProcess(program, append(args, e.ID))
+		if err != nil {
+			return err
+		}
+		return awaitGuard(journal, e.ID)
 	}, nil
 }
 
-// systemdRun is not looked for in PATH, which may be somebody else's.
-const systemdRun = "/usr/bin/systemd-run"
+// awaitGuard waits until it can be seen that a transaction is guarded.
+func awaitGuard(journal *change.Journal, id string) error {
+	for end := time.Now().Add(armTime); ; time.Sleep(20 * time.Millisecond) {
+		switch g, err := guardOf(journal, id); {
+		case err != nil:
+			return err
+		case g.armed:
+			return nil
+		case time.Now().After(end):
+			return errors.New("there is no sign of it")
+		}
+	}
+}
+
+// A guarded transaction has a process that holds the lock of its guard, or systemd
+// has a timer for it, and then the Process is none.
+type guarded struct {
+	armed bool
+	change.Process
+}
+
+// guardOf finds out whether a transaction's undo is armed. It is an error if that
+// cannot be seen.
+func guardOf(journal *change.Journal, id string) (guarded, error) {
+	by, ok, err := journal.GuardOf(id)
+	if err != nil || ok {
+		return guarded{ok, by}, err
+	}
+	if !isBootedBySystemd() {
+		return guarded{}, nil
+	}
+	// The process that a timer has just started holds no lock yet.
+	out, err := exec.Command(systemctl, "show", "--property=SubState", windowUnit(id)+"*").Output()
+	if err != nil {
+		return guarded{}, fmt.Errorf("%s: %w", systemctl, err)
+	}
+	for _, state := range strings.Fields(string(out)) {
+		switch strings.TrimPrefix(state, "SubState=") {
+		case "waiting", "running", "start":
+			return guarded{armed: true}, nil
+		}
+	}
+	return guarded{}, nil
+}
+
+// windowUnit is how units are called that systemd runs for a window. One that is
+// armed again has a suffix: the name of a unit that failed may not be free yet.
+func windowUnit(id string) string { return "tcptune-window-" + id }
+
+// These are not looked for in PATH, which may be somebody else's.
+const (
+	systemdRun = "/usr/bin/systemd-run"
+	systemctl  = "/usr/bin/systemctl"
+)
+
+func isBootedBySystemd() bool {
+	_, err := os.Stat("/run/systemd/system") // sd_booted(3)
+	return err == nil
+}
 
 // isUnderSystemd reports whether systemd could run the guard where this process
 // is: among the same parameters and files.
 func isUnderSystemd() bool {
-	if _, err := os.Stat("/run/systemd/system"); err != nil { // sd_booted(3)
+	if !isBootedBySystemd() {
 		return false
 	}
-	if _, err := os.Stat(systemdRun); err != nil {
-		return false
+	for _, program := range []string{systemdRun, systemctl} {
+		if _, err := os.Stat(program); err != nil {
+			return false
+		}
 	}
 	for _, kind := range []string{"net", "mnt"} {
 		its, err := os.Readlink("/proc/1/ns/" + kind)
@@ -179,8 +334,12 @@ func isUnderSystemd() bool {
 
 // armBySystemd makes a transient timer, which no end of a session touches, or,
 // where health is to be watched all the time, a transient service.
-func armBySystemd(id string, w windowFlags, command []string) error {
-	args := []string{"--no-ask-password", "--unit=tcptune-window-" + id, "--description=tcptune: the window of transaction " + id}
+func armBySystemd(id string, w windowFlags, again bool, command []string) error {
+	unit := windowUnit(id)
+	if again {
+		unit += fmt.Sprintf("-%d", os.Getpid())
+	}
+	args := []string{"--no-ask-password", "--unit=" + unit, "--description=tcptune: the window of transaction " + id}
 	if !w.health.asked() {
 		args = append(args, fmt.Sprintf("--on-active=%dms", w.length.Milliseconds()), "--timer-property=AccuracySec=100ms")
 	}

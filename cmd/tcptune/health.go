@@ -76,10 +76,15 @@ func newHealth(h healthFlags, chosen ruleFlags, fired []string) (health, error) 
 // before looks at what is to stay well before anything is changed. A command
 // that fails already would tell nothing.
 func (h *health) before(ctx context.Context) (err error) {
-	if err := h.runCommand(ctx, healthLimit); err != nil {
-		return &failure{exitRefused, fmt.Errorf("not applied: %w, before anything was changed", err), ""}
+	err = h.runCommand(ctx, healthLimit)
+	if err == nil {
+		h.fired, err = h.firing(ctx)
+	} else {
+		err = &failure{exitRefused, fmt.Errorf("not applied: %w, before anything was changed", err), ""}
 	}
-	h.fired, err = h.firing(ctx)
+	if ctx.Err() != nil {
+		return &failure{exitRefused, fmt.Errorf("interrupted before anything was done: %w", context.Cause(ctx)), ""}
+	}
 	return err
 }
 

@@ -88,7 +88,7 @@ transaction itself: 'tcptune rollback' brings the file back.`,
 			if err != nil {
 				return err
 			}
-			s, err := openStore(stateDir)
+			s, err := a.openStore(stateDir)
 			if err != nil {
 				return err
 			}

@@ -20,7 +20,7 @@ func (a *app) rollbackCommand() *cobra.Command {
 		Short: "Take back the last transaction, the one named, or all since one",
 		Long: `Rollback puts back the values that a transaction replaced. A parameter that
 somebody else has changed since is left as it is and said, and the exit code is
-then 1; --force puts it back all the same. What a newer transaction has set stays,
+then 1; --force puts it back all the same, also later. What a newer transaction has set stays,
 and what that one puts back is then the older value: transactions may be taken back
 in any order. It also undoes one that was cut off in the middle.`,
 		Example: `  sudo tcptune rollback
@@ -38,16 +38,26 @@ in any order. It also undoes one that was cut off in the middle.`,
 				return usage("", "--to takes back all transactions after one, and so no ID besides")
 			}
 			if undo.Force && undo.ID == "" && undo.To == "" {
-				return usage("'tcptune history' lists them; 'sysctl -w' sets what a rollback has left", "--force needs the transaction's ID: after a rollback that left something the newest would be another one")
+				return usage("'tcptune history' lists them", "--force needs the transaction's ID: after a rollback that left something the newest would be another one")
 			}
-			s, err := openStore(stateDir)
+			s, err := a.openStore(stateDir)
 			if err != nil {
 				return err
 			}
 			ctx, release := uninterrupted(cmd.Context())
 			defer release()
-			results, err := change.Rollback(ctx, s.tree, s.journal, undo)
-			return a.ended(format, results, err, undo.DryRun)
+			var results []change.Result
+			err = s.whenFree(ctx, func() error {
+				results, err = change.Rollback(ctx, s.tree, s.journal, undo)
+				return err
+			})
+			err = a.ended(format, results, err)
+			for _, r := range results {
+				if len(r.Left) > 0 && !undo.Force {
+					a.hint("'tcptune rollback --force %s' puts back what was left, too", r.ID)
+				}
+			}
+			return err
 		},
 	}
 	registerFormat(cmd, &format)
@@ -59,16 +69,16 @@ in any order. It also undoes one that was cut off in the middle.`,
 }
 
 // printRolledBack prints what became of transactions, in JSON each by itself.
-func (a *app) printRolledBack(format string, results []change.Result, dry bool) error {
+func (a *app) printRolledBack(format string, results []change.Result) error {
 	for _, r := range results {
 		var err error
 		switch {
 		case format == "json":
 			err = printable.JSON(a.out, r)
 		default:
-			err = a.text(rules.Info).RolledBack(a.out, r, dry)
+			err = a.text(rules.Info).RolledBack(a.out, r)
 		}
-		if err != nil && !dry {
+		if err != nil && !r.DryRun {
 			return &failure{exitUnreadable, fmt.Errorf("rolled back transaction %s, and that could not be printed: %w", r.ID, err), ""}
 		} else if err != nil {
 			return err

@@ -231,6 +231,7 @@ func TestLiveOutputMatchesTheSchemas(t *testing.T) {
 	result(`"state": "unchanged"`, "apply", "--profile", "highconn", "--yes")
 	result(`"outcome": "written"`, "apply", "--profile", "highconn", "--yes", "--persist", "--drop-in", dropIn)
 	history(ok, dropIn)
+	result(`"dry_run": true`, "rollback", "--dry-run")
 	result(`"outcome": "removed"`, "rollback")
 	if err := os.WriteFile("/proc/sys/net/core/somaxconn", []byte("9999"), 0); err != nil {
 		t.Fatal(err)

@@ -73,7 +73,9 @@ func (a *app) await(ctx context.Context, s store, id string, w windowFlags) (con
 		_ = unix.IoctlSetInt(fd, unix.TCFLSH, unix.TCIFLUSH)
 		go read(a.in, answers)
 	}
+	told := false
 	for {
+		unguarded := s.isUnguarded(id, w) // or has it done its work
 		e, err := s.journal.Entry(id)
 		if err != nil {
 			return nil, err
@@ -96,9 +98,16 @@ func (a *app) await(ctx context.Context, s store, id string, w windowFlags) (con
 		if w.health.asked() {
 			overdue -= guardGrace // it is for the guard to confirm
 		}
+		if unguarded && !w.health.asked() && !told {
+			told = true
+			a.endCountdown()
+			a.warn("what would take the change back if this process were killed is gone: 'tcptune extend 5m', elsewhere, arms it again")
+		}
 		why := a.countDown(remaining, w)
 		switch {
 		case why != nil:
+		case unguarded && w.health.asked():
+			why = errUnguarded
 		case ctx.Err() != nil:
 			why = context.Cause(ctx)
 		case overdue >= 0:
@@ -125,6 +134,18 @@ func (a *app) await(ctx context.Context, s store, id string, w windowFlags) (con
 			}
 		}
 	}
+}
+
+var errUnguarded = errors.New("what watched its health is gone")
+
+// isUnguarded reports whether the process that should watch a window is gone.
+// Where a timer of systemd's has that part there is none before the end.
+func (s store) isUnguarded(id string, w windowFlags) bool {
+	if !w.health.asked() && isUnderSystemd() {
+		return false
+	}
+	_, guarded, err := s.journal.GuardOf(id)
+	return err == nil && !guarded
 }
 
 // lookPeriod is how often the foreground looks what became of the window.
@@ -197,22 +218,53 @@ func (a *app) tellPending(stateDir string) {
 		a.hint("transaction %s was cut off in the middle (%s): %s", entries[0].ID, entries[0].State, hintUnfinished)
 	}
 	if entries, err := journal.UndoFailed(); err == nil && len(entries) > 0 {
-		a.hint("transaction %s was to be taken back and could not be: %s", entries[0].ID, hintUndoFailed)
+		still := ""
+		if g, err := guardOf(journal, entries[0].ID); err == nil && g.armed {
+			still = ", and is tried again"
+		}
+		a.hint("transaction %s was to be taken back and could not be%s: %s", entries[0].ID, still, hintUndoFailed)
 	}
-	entries, err := journal.Unconfirmed()
-	if err != nil || len(entries) == 0 {
-		return
+	if entries, err := journal.Unconfirmed(); err == nil && len(entries) > 0 {
+		a.hint("%s", unconfirmed(journal, entries[0]))
 	}
-	if remaining, err := journal.Remaining(entries[0]); err == nil && remaining > 0 {
-		a.hint("transaction %s waits another %s to be confirmed: %s", entries[0].ID, report.Remaining(remaining), hintUnconfirmed)
-	} else {
-		a.hint("transaction %s was not confirmed in time, and nobody took it back: %s", entries[0].ID, hintOverdue)
+}
+
+// unconfirmed is what there is to say of a transaction that waits to be confirmed.
+func unconfirmed(journal *change.Journal, e change.Entry) string {
+	if tree, err := openTree(); err == nil && e.TakenBack(tree) {
+		return fmt.Sprintf("%v: %s", &change.TakenBackError{ID: e.ID}, hintTakenBack)
 	}
+	remaining, err := journal.Remaining(e)
+	if err != nil {
+		return fmt.Sprintf("transaction %s waits to be confirmed: %v", e.ID, err)
+	}
+	g, errGuard := guardOf(journal, e.ID)
+	alone := errGuard == nil && !g.armed
+	switch waits := fmt.Sprintf("transaction %s waits another %s to be confirmed", e.ID, report.Remaining(remaining)); {
+	case remaining > 0 && alone:
+		return fmt.Sprintf("%s, and its undo is not armed any more: 'tcptune extend 5m' arms it again, %s", waits, hintOverdue)
+	case remaining > 0 && g.Stopped:
+		return fmt.Sprintf("%s, and %v, would not take it back: 'kill -CONT %d' lets it go on; %s", waits, g.Process, g.PID, hintUnconfirmed)
+	case remaining > 0:
+		return fmt.Sprintf("%s: %s", waits, hintUnconfirmed)
+	case alone:
+		return fmt.Sprintf("transaction %s was not confirmed in time, and nobody took it back: %s", e.ID, hintOverdue)
+	}
+	late := fmt.Sprintf("transaction %s was not confirmed in time, and is about to be taken back", e.ID)
+	if errGuard != nil {
+		late = fmt.Sprintf("transaction %s was not confirmed in time, and whether anybody takes it back cannot be seen: %v", e.ID, errGuard)
+	} else if g.Stopped {
+		late += fmt.Sprintf(", if 'kill -CONT %d' lets %v, go on", g.PID, g.Process)
+	} else if by, ok := journal.Holder(); ok && by.PID != g.PID {
+		late += fmt.Sprintf(" when %v, lets go of the journal's lock", by)
+	}
+	return late + ": " + hintOverdue
 }
 
 const (
 	hintUnfinished  = "'tcptune recover' takes it back, 'tcptune recover --finish' completes it"
 	hintUndoFailed  = "'tcptune history' says why, 'tcptune rollback' tries again"
+	hintTakenBack   = "'tcptune rollback' records it"
 	hintOverdue     = "'tcptune confirm' keeps it, 'tcptune rollback' takes it back"
 	hintUnconfirmed = "'tcptune confirm' keeps it, 'tcptune rollback' takes it back, 'tcptune extend 5m' gives it more time"
 )

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -73,7 +74,7 @@ func (s site) run(t *testing.T, code int, args ...string) string {
 // store is the site's, opened by this process.
 func (s site) store(t *testing.T) store {
 	t.Helper()
-	opened, err := openStore(s.state)
+	opened, err := (&app{err: io.Discard}).openStore(s.state)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -503,10 +504,10 @@ func TestWhoComesLateChangesNothing(t *testing.T) {
 	if _, err := s.confirm(second); !errors.Is(err, change.ErrNoWindow) {
 		t.Errorf("confirmed after it was taken back: %v", err)
 	}
-	if err := s.guard(t.Context(), second, health{}); err != nil {
+	if err := watch(t, s, second); err != nil {
 		t.Errorf("the guard: %v", err)
 	}
-	if err := s.guard(t.Context(), "20261120T140000.000Z", health{}); err != nil {
+	if err := watch(t, s, "20261120T140000.000Z"); err != nil {
 		t.Errorf("the guard of what is no more: %v", err)
 	}
 }
@@ -713,26 +714,42 @@ func TestUnderSystemdTheWindowIsATimer(t *testing.T) {
 	writeFiles(t, dir, map[string]string{
 		"session.sh": `
 mount -t tmpfs none /run && mkdir -p /run/systemd/system || exit 99
-mount --bind stand-in /usr/bin/systemd-run || exit 99
+mount --bind run /usr/bin/systemd-run && mount --bind ctl /usr/bin/systemctl || exit 99
 t() { tcptune "$@" --state-dir state; echo "$1 $?"; }
 t apply --profile highconn --yes --confirm 1h --detach
-cat called
+cat called asked
+t history 2>&1 | grep hint
+t extend 1h
+mv called first # as if the timer were gone
+t history 2>&1 | grep hint
 t extend 1s
+echo again; cat called
 sh -c "$(tail -n +$(($(grep -n -x -e -- called | cut -d: -f1) + 2)) called | tr '\n' ' ' | sed 's/^/tcptune /')"; echo "fired $?"
 cat /proc/sys/net/core/somaxconn
 t apply --profile highconn --yes --confirm 1h --detach --health 'test -n "$PATH"'
 cat called
+t history 2>&1 | grep hint
 t rollback
+touch gone
+t apply --profile highconn --yes --confirm 1h --detach
 touch refuse
 t apply --profile highconn --yes --confirm 1h --detach
 cat /proc/sys/net/core/somaxconn
 `,
-		"stand-in": `#!/bin/sh
+		// A service it runs; the timer's never comes to that.
+		"run": `#!/bin/sh
 printf '%s\n' "$@" > ` + dir + `/called
 [ ! -e ` + dir + `/refuse ] || { echo no bus >&2; exit 1; }
+for last; do case $last in --on-active*) exit 0 ;; esac; done
+while [ "$1" != -- ]; do shift; done; shift 2 # and the program, which is these tests
+setsid tcptune "$@" > /dev/null 2>&1 &
+`,
+		"ctl": `#!/bin/sh
+echo "$@" > ` + dir + `/asked
+if [ -e ` + dir + `/gone ] || [ ! -e ` + dir + `/called ]; then echo SubState=dead; else echo SubState=waiting; fi
 `,
 	})
-	for _, file := range []string{"stand-in", "session.sh"} {
+	for _, file := range []string{"run", "ctl", "session.sh"} {
 		if err := os.Chmod(filepath.Join(dir, file), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -748,9 +765,12 @@ printf '%s\n' "$@" > ` + dir + `/called
 	}
 	for _, want := range []string{
 		"(?m)^apply 0\n--no-ask-password\n--unit=tcptune-window-(" + id + ")\n--description=.*\n--on-active=3600000ms\n--timer-property=AccuracySec=100ms\n--\n" +
-			regexp.QuoteMeta(self) + "\nguard\n--state-dir\n" + regexp.QuoteMeta(dir) + "/state\n" + id + "\n",
-		"extend 0\narmed\nfired 0\n" + before + "\n",
-		"--description=.*\n--\n" + regexp.QuoteMeta(self) + "\nguard\n--state-dir\n.*\n--health\ntest -n \"\\$\\$PATH\"\n" + id + "\n.*\n?Rolled back",
+			regexp.QuoteMeta(self) + "\nguard\n--state-dir\n" + regexp.QuoteMeta(dir) + "/state\n" + id + "\n" +
+			"show --property=SubState tcptune-window-" + id + "\\*\n.*waits another .*to be confirmed: 'tcptune confirm'.*\n.*is taken back at .*\nextend 0\n",
+		"hint: .* its undo is not armed any more: 'tcptune extend 5m'.*\n.*warning: the undo was not armed any more, and is armed again;.*\n.*is taken back at .*\nextend 0\nagain\n" +
+			"--no-ask-password\n--unit=tcptune-window-" + id + "-[0-9]+\n--description=.*\n--on-active=1000ms\n(.*\n)+armed\nfired 0\n" + before + "\n",
+		"--description=.*\n--\n" + regexp.QuoteMeta(self) + "\nguard\n--state-dir\n.*\n--health\ntest -n \"\\$\\$PATH\"\n" + id + "\n.*to be confirmed: .*\n.*\n?Rolled back",
+		"arm the undo: there is no sign of it; nothing had been written\napply 4\n",
 		"arm the undo: /usr/bin/systemd-run: exit status 1: no bus; nothing had been written\napply 4\n" + before + "\n$",
 	} {
 		if !regexp.MustCompile(want).MatchString(out) {

@@ -15,10 +15,10 @@ import (
 //
 // A plan that is no longer true is a [*MovedError], an earlier half-finished
 // transaction an [*UnfinishedError], one that waits to be confirmed an
-// [*UnconfirmedError], an unreadable entry a [*DamagedError], a foreign file at
-// the drop-in's path a [*NotOursError], one of ours that somebody edited an
-// [*EditedError], another run [ErrLocked]; in all these cases nothing was
-// written. A failure on the way is an [*UndoneError] or an [*UndoFailedError]
+// [*UnconfirmedError] or, if its values have come back, a [*TakenBackError], an
+// unreadable entry a [*DamagedError], a foreign file at the drop-in's path a
+// [*NotOursError], one of ours that somebody edited an [*EditedError], another run
+// [ErrLocked]; in all these cases nothing was written. A failure on the way is an [*UndoneError] or an [*UndoFailedError]
 // around its cause. An error of any other kind with a Result that has an ID means
 // that all was written, and that this could not be recorded for good. A context
 // that is cancelled counts as a failure up to the last write.
@@ -36,7 +36,7 @@ func Apply(ctx context.Context, p Params, j *Journal, r Request) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
-	if err := v.refuse(); err != nil {
+	if err := v.refuse(p); err != nil {
 		return Result{}, err
 	}
 	entry := Entry{ID: v.newID(), Identity: v.here, By: r.By, Reason: r.Reason, Profile: r.Profile}
@@ -83,11 +83,14 @@ func Apply(ctx context.Context, p Params, j *Journal, r Request) (Result, error)
 
 // refuse keeps Apply away from a journal that says, or may say, that something
 // is half done or not decided.
-func (v view) refuse() error {
+func (v view) refuse(p Params) error {
 	if unfinished := v.unfinished(); len(unfinished) > 0 {
 		return &UnfinishedError{unfinished}
 	}
 	if open := v.unconfirmed(); len(open) > 0 {
+		if open[0].TakenBack(p) {
+			return &TakenBackError{open[0].ID}
+		}
 		remaining, err := v.j.Remaining(open[0])
 		if err != nil {
 			return err

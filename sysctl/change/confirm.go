@@ -14,7 +14,7 @@ import (
 // too late after the end of the window as long as nobody rolled it back.
 //
 // Values that somebody else changed in the meantime are in the Result's Left, and
-// are theirs. If the drop-in cannot be written the transaction stays unconfirmed,
+// are theirs; if all are back it is a [*TakenBackError]. If the drop-in cannot be written the transaction stays unconfirmed,
 // and the window goes on.
 func Confirm(ctx context.Context, p Params, j *Journal, id string) (Result, error) {
 	unlock, v, e, err := j.open(id)
@@ -22,6 +22,9 @@ func Confirm(ctx context.Context, p Params, j *Journal, id string) (Result, erro
 		return Result{}, err
 	}
 	defer unlock()
+	if e.TakenBack(p) {
+		return Result{}, &TakenBackError{e.ID}
+	}
 	result := Result{Schema: ResultSchema, ID: e.ID}
 	result.Same, result.Left = e.compare(p)
 	if ctx.Err() != nil {
@@ -55,6 +58,21 @@ func (e Entry) compare(p Params) (held Set, left []Left) {
 	return held, left
 }
 
+// TakenBack reports whether every value is as it was before the transaction,
+// though that waits to be confirmed: a rollback put them back and could not record
+// it, as on a full disk, or somebody else did. There is nothing to confirm then.
+func (e Entry) TakenBack(p Params) bool {
+	if e.State != Unconfirmed {
+		return false
+	}
+	for _, c := range e.Changes {
+		if now, err := p.Get(c.Key); err != nil || !same(c.Key, now, c.From) {
+			return false
+		}
+	}
+	return len(e.Changes) > 0
+}
+
 // confirmLayer puts the drop-in in place, or leaves all as it was.
 func (v view) confirmLayer(e *Entry) (*FileResult, error) {
 	if err := placeable(e.Layer.Path); err != nil {
@@ -81,9 +99,11 @@ func (v view) confirmLayer(e *Entry) (*FileResult, error) {
 
 // Extend gives an unconfirmed transaction that much time from now on. An empty
 // id means the one that waits here. Whoever is to roll it back at the end reads
-// the journal again when that comes. After the end there is nobody to do it any
-// more, and the answer is an [*UnconfirmedError].
-func Extend(j *Journal, id string, length time.Duration) (Entry, error) {
+// the journal again when that comes; arm is called before the new time is written,
+// with the lock held, to see to it that there is somebody, and its error keeps the
+// window as it is. After the end it is too late, and the answer is an
+// [*UnconfirmedError] or, if the values have come back, a [*TakenBackError].
+func Extend(p Params, j *Journal, id string, length time.Duration, arm func(Entry) error) (Entry, error) {
 	if length <= 0 {
 		return Entry{}, fmt.Errorf("extend by %v: want a positive time", length)
 	}
@@ -92,8 +112,14 @@ func Extend(j *Journal, id string, length time.Duration) (Entry, error) {
 		return Entry{}, err
 	}
 	defer unlock()
+	if e.TakenBack(p) {
+		return Entry{}, &TakenBackError{e.ID}
+	}
 	if remaining, err := j.Remaining(e); err != nil || remaining <= 0 {
 		return Entry{}, cmp.Or(err, error(&UnconfirmedError{e, remaining}))
+	}
+	if err := arm(e); err != nil {
+		return Entry{}, fmt.Errorf("arm the undo again: %w", err)
 	}
 	if e.Window, err = j.window(length); err != nil {
 		return Entry{}, err

@@ -4,8 +4,13 @@ import (
 	"errors"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tcptune/tcptune/sysctl/sysctltest"
 )
 
 // windowed is a request that waits to be confirmed.
@@ -15,10 +20,10 @@ func windowed(d *Layer) Request {
 
 func TestDropInIsWrittenOnConfirmationAlone(t *testing.T) {
 	p, j, d := newFake(), openTestJournal(t), layer(t, string(fin), "30")
-	var armed Entry
+	var guarded Entry
 	r := windowed(d)
 	r.Arm = func(e Entry) error {
-		armed = e
+		guarded = e
 		if len(p.log) != 0 {
 			t.Errorf("armed after %q", p.log)
 		}
@@ -28,8 +33,8 @@ func TestDropInIsWrittenOnConfirmationAlone(t *testing.T) {
 		return nil
 	}
 	result := mustApply(t, p, j, r)
-	if result.State != Unconfirmed || result.Window == nil || result.DropIn != nil || contentOf(t, d.Path) != "absent" || p.values[fin] != "30" || armed.ID != result.ID {
-		t.Errorf("result %+v, values %v, drop-in %q, armed %+v", result, p.values, contentOf(t, d.Path), armed)
+	if result.State != Unconfirmed || result.Window == nil || result.DropIn != nil || contentOf(t, d.Path) != "absent" || p.values[fin] != "30" || guarded.ID != result.ID {
+		t.Errorf("result %+v, values %v, drop-in %q, armed %+v", result, p.values, contentOf(t, d.Path), guarded)
 	}
 	p.values[keep] = "900"
 	result, err := Confirm(t.Context(), p, j, "")
@@ -104,21 +109,21 @@ func TestWindowIsOverByTheClockThatNobodySets(t *testing.T) {
 	if clock += 50 * time.Second; remaining() != 10*time.Second {
 		t.Errorf("after 50 s: %v", remaining())
 	}
-	e, err := Extend(j, "", 5*time.Minute)
+	e, err := Extend(p, j, "", 5*time.Minute, armed)
 	if err != nil || e.ID != id || remaining() != 5*time.Minute || !e.Window.Deadline.Equal(wall.Add(5*time.Minute)) {
 		t.Errorf("extended: %+v, %v, %v", e, err, remaining())
 	}
-	if _, err := Extend(j, id, 0); err == nil {
+	if _, err := Extend(p, j, id, 0, armed); err == nil {
 		t.Error("extended by nothing")
 	}
 	clock += 5 * time.Minute // and whoever was to roll it back did not
 	open := (*UnconfirmedError)(nil)
-	if _, err := Extend(j, id, time.Minute); !errors.As(err, &open) || remaining() != 0 {
+	if _, err := Extend(p, j, id, time.Minute, armed); !errors.As(err, &open) || remaining() != 0 {
 		t.Errorf("extended after the end: %v, %v", err, remaining())
 	}
 	mustRollback(t, p, j, id)
 	for _, other := range []string{"", id} {
-		if _, err := Extend(j, other, time.Minute); !errors.Is(err, ErrNoWindow) {
+		if _, err := Extend(p, j, other, time.Minute, armed); !errors.Is(err, ErrNoWindow) {
 			t.Errorf("extend %q after the rollback: %v", other, err)
 		}
 	}
@@ -209,4 +214,59 @@ func TestConfirmReplacesWhatWasForcedAndNothingElse(t *testing.T) {
 			t.Errorf("edited again: %v, error %v", again, err)
 		}
 	}
+}
+
+// armed is for windows that nobody need end.
+func armed(Entry) error { return nil }
+
+// Whoever extends a window sees to it that somebody ends it, or it stays as it is.
+func TestWhatIsNotArmedIsNotExtended(t *testing.T) {
+	p, j := newFake(), openTestJournal(t)
+	id := mustApply(t, p, j, windowed(nil)).ID
+	before := entries(t, j)[0]
+	no := errors.New("no bus")
+	if _, err := Extend(p, j, id, time.Hour, func(e Entry) error {
+		if _, err := j.Lock(); e.ID != id || !errors.Is(err, ErrLocked) {
+			t.Errorf("armed for %s, and the lock %v", e.ID, err)
+		}
+		return no
+	}); !errors.Is(err, no) {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff(before, entries(t, j)[0]); diff != "" {
+		t.Errorf("the entry (-before +after):\n%s", diff)
+	}
+}
+
+// A rollback that a full disk kept from the journal is found out by whoever comes next.
+func TestValuesThatCameBackAreNotTakenForUnconfirmed(t *testing.T) {
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	d, p, drop := newDisk(t), newFake(), layer(t, string(fin), "30")
+	j := d.journal()
+	id := mustApply(t, p, j, windowed(drop)).ID
+	d.fill()
+	if _, err := rollback(t, p, j, id); !errors.Is(err, syscall.ENOSPC) || p.values[fin] != "60" {
+		t.Fatalf("error %v, values %v", err, p.values)
+	}
+	d.free()
+	if e := entries(t, j)[0]; e.State != Unconfirmed || !e.TakenBack(p) {
+		t.Fatalf("the entry is %s, taken back %v", e.State, e.TakenBack(p))
+	}
+	back := (*TakenBackError)(nil)
+	if _, err := Confirm(t.Context(), p, j, ""); !errors.As(err, &back) || back.ID != id || contentOf(t, drop.Path) != "absent" {
+		t.Errorf("confirm: %v, the drop-in %q", err, contentOf(t, drop.Path))
+	}
+	if _, err := Extend(p, j, "", time.Hour, armed); !errors.As(err, &back) {
+		t.Errorf("extend: %v", err)
+	}
+	if _, err := Apply(t.Context(), p, j, Request{Changes: three()}); !errors.As(err, &back) {
+		t.Errorf("apply: %v", err)
+	}
+	mustRollback(t, p, j, "")
+	if e := entries(t, j)[0]; e.State != RolledBack || e.TakenBack(p) {
+		t.Errorf("the entry is %s", e.State)
+	}
+	mustApply(t, p, j, Request{Changes: three()})
 }

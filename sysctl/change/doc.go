@@ -32,8 +32,8 @@
 // and 3 [Request.Arm] arranges for whoever calls [Rollback] at the deadline. That
 // one holds the lock, reads the entry again, and acts if it still
 // [Entry.AwaitsConfirmation] and its time is over ([Journal.Remaining]), since
-// [Extend] only writes another deadline. Nothing else is applied in the meantime
-// ([UnconfirmedError]).
+// [Extend] only writes another deadline. Whoever it is says by [Journal.Guard] that
+// it lives. Nothing else is applied in the meantime ([UnconfirmedError]).
 //
 // # What a crash leaves
 //
@@ -67,7 +67,8 @@
 //
 // Rollback puts an old value back only where the parameter still holds what the
 // transaction wrote. A parameter that holds something else belongs to somebody
-// else now: it is left alone and reported, unless [Undo.Force] says otherwise.
+// else now: it is left alone and reported, unless [Undo.Force] says otherwise,
+// then or later.
 // The kernel has no compare-and-write: whoever writes in the microseconds between
 // the look and the write is not noticed.
 //
@@ -110,5 +111,7 @@
 // builds on, the newest 200 are kept.
 //
 // Undo itself does not depend on the journal being writable. On a full disk
-// Rollback restores the values, and then reports that it could not record it.
+// Rollback restores the values, and then reports that it could not record it. Of a
+// window that is found out by the values ([Entry.TakenBack]), and a Rollback that
+// can write records it.
 package change

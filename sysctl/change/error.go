@@ -64,6 +64,14 @@ func (e *UnconfirmedError) Error() string {
 	return fmt.Sprintf("transaction %s waits another %v to be confirmed: confirm it or roll it back first", e.Entry.ID, e.Remaining.Round(time.Second))
 }
 
+// TakenBackError: the values of a transaction that waits to be confirmed have come
+// back, and the journal does not say so. Rollback records it.
+type TakenBackError struct{ ID string }
+
+func (e *TakenBackError) Error() string {
+	return fmt.Sprintf("the values of transaction %s are back already, and the journal does not say so: a disk that is full or read-only may have kept it from that", e.ID)
+}
+
 // UndoneError: the changes failed, and all that had been written was undone.
 type UndoneError struct {
 	Cause  error
@@ -103,7 +111,11 @@ type NotRestored struct {
 }
 
 func (e *UndoFailedError) Error() string {
-	text := "undo of transaction " + e.Result.ID + " failed: " + list(e.Failed, NotRestored.String)
+	failed := " failed: "
+	if e.Result.DryRun {
+		failed = " would fail: "
+	}
+	text := "undo of transaction " + e.Result.ID + failed + list(e.Failed, NotRestored.String)
 	if e.Cause != nil {
 		text = e.Cause.Error() + "; " + text
 	}

@@ -163,6 +163,13 @@ func TestRollbackToATransactionTakesOffAllNewerOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for i := range dry {
+		if dry[i].DryRun {
+			dry[i].DryRun = false
+			continue
+		}
+		t.Errorf("it does not say that it is dry: %+v", dry[i])
+	}
 	if diff := cmp.Diff(dry, results); diff != "" {
 		t.Errorf("what was done is not what the dry run said (-dry +done):\n%s", diff)
 	}

@@ -54,7 +54,7 @@ var jobs = []job{
 		return err
 	}, jobOld, jobNew},
 	{"extend", func(t *testing.T, s jobSite) { mustApply(t, s.p, s.j, s.windowed()) }, func(_ context.Context, s jobSite) error {
-		_, err := Extend(s.j, "", 60e9)
+		_, err := Extend(s.p, s.j, "", 60e9, armed)
 		return err
 	}, jobOld, jobOld},
 	{"roll back", func(t *testing.T, s jobSite) { mustApply(t, s.p, s.j, s.request()) }, func(ctx context.Context, s jobSite) error {

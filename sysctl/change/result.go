@@ -17,6 +17,8 @@ type Result struct {
 	// then nothing was journalled.
 	ID    string `json:"id,omitempty"`
 	State State  `json:"state"` // of the transaction, or Unchanged
+	// DryRun: nothing was written, and all else is what would be.
+	DryRun bool `json:"dry_run,omitempty"`
 	// Written was changed by Apply, in this order.
 	Written Set `json:"written,omitempty"`
 	// Restored was put back to its From, in this order; To is what it held.

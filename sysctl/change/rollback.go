@@ -16,7 +16,9 @@ type Undo struct {
 	// To names a transaction that stays: all newer ones go, the newest first.
 	To string
 	// Force puts back also what somebody else has changed since, a drop-in
-	// included. What a newer transaction holds it leaves.
+	// included. What a newer transaction holds it leaves. Of a transaction that is
+	// rolled back already, and was named, it puts back the parameters that were
+	// left then.
 	Force bool
 	// DryRun writes nothing, and tells what would be done.
 	DryRun bool
@@ -81,9 +83,12 @@ func each(ctx context.Context, entries []Entry, do func(Entry) (Result, error)) 
 // undo undoes one transaction.
 func (v view) undo(p Params, e Entry, how Undo) (Result, error) {
 	done := RolledBack
-	if e.State == Begun {
+	switch {
+	case !e.State.live():
+		return v.undoRest(p, e, how)
+	case e.State == Begun:
 		done = Undone
-	} else if !how.DryRun {
+	case !how.DryRun:
 		// Where this cannot be recorded the values still come back: a full disk is
 		// no reason to keep them.
 		_ = v.j.save(&e, RollingBack)
@@ -95,6 +100,21 @@ func (v view) undo(p Params, e Entry, how Undo) (Result, error) {
 		cause = errors.New(how.Because)
 	}
 	return u.settle(done, cause)
+}
+
+// undoRest puts back what an earlier undo of a transaction has left. Its state
+// stays: each of these parameters is by itself, and none is the transaction's, so
+// that whoever is cut off here leaves nothing half done.
+func (v view) undoRest(p Params, e Entry, how Undo) (Result, error) {
+	u := undoing{view: v, p: p, entry: &e, force: true, rest: true, dry: how.DryRun}
+	var rest Set
+	for _, l := range e.Left {
+		if c, ok := e.wrote(l.Key); ok {
+			rest = append(rest, c)
+		}
+	}
+	u.changes(rest, "")
+	return u.settleRest()
 }
 
 // choose finds the entries to roll back.
@@ -109,11 +129,11 @@ func (v view) choose(u Undo) ([]Entry, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case !e.State.live():
+	case !e.State.live() && (!u.Force || len(e.Left) == 0):
 		return nil, fmt.Errorf("roll back %s: %w: it is %s already", u.ID, ErrNothingToUndo, e.State)
 	case e.Boot == v.here.Boot && !e.Namespace.Same(v.here.Namespace):
 		return nil, &NamespaceError{ID: u.ID, Made: e.Namespace, Here: v.here.Namespace}
-	case e.EndedByReboot(v.here):
+	case e.EndedByReboot(v.here), !e.State.live() && e.Boot != v.here.Boot:
 		return nil, fmt.Errorf("roll back %s: %w: its values were gone with the reboot", u.ID, ErrNothingToUndo)
 	}
 	return []Entry{e}, nil

@@ -200,3 +200,69 @@ func TestDryRunOfWhatCannotBeWrittenTellsTheValueThatIsThere(t *testing.T) {
 		t.Errorf("%v; want that it is 30", err)
 	}
 }
+
+// What a rollback left is put back later, if its transaction is named and it is
+// meant: that alone, whatever has become of the rest since.
+func TestWhatARollbackLeftCanBeForcedLater(t *testing.T) {
+	p, j := newFake(), openTestJournal(t)
+	id := mustApply(t, p, j, Request{Changes: three()}).ID
+	p.values[fin] = "45" // changed by somebody else
+	mustRollback(t, p, j, "")
+	p.values[keep] = "999" // and this one when it had come back
+	if _, err := rollback(t, p, j, id); !errors.Is(err, ErrNothingToUndo) || p.values[fin] != "45" {
+		t.Errorf("without force: %v", err)
+	}
+	before := entries(t, j)[0]
+	force := func(dry bool) (Result, error) {
+		t.Helper()
+		results, err := Rollback(t.Context(), p, j, Undo{ID: id, Force: true, DryRun: dry})
+		if len(results) != 1 {
+			return Result{}, err
+		}
+		return results[0], err
+	}
+	want := Set{{Key: fin, From: "60", To: "45"}}
+	if result, err := force(true); err != nil || !result.DryRun || !cmp.Equal(want, result.Restored) || p.values[fin] != "45" || !cmp.Equal(before, entries(t, j)[0]) {
+		t.Errorf("only tried: %+v, %v, entry %+v", result, err, entries(t, j)[0])
+	}
+	stuck := errors.New("stuck")
+	p.onRestore = func(sysctl.Key, sysctl.Value) error { return stuck }
+	failed := (*UndoFailedError)(nil)
+	if _, err := force(false); !errors.As(err, &failed) || !errors.Is(err, stuck) {
+		t.Errorf("it cannot be put back: %v", err)
+	}
+	if e := entries(t, j)[0]; e.State != RolledBack || len(e.Left) != 1 || e.Left[0].Why != "stuck" {
+		t.Errorf("the entry is %s, left %+v", e.State, e.Left)
+	}
+	p.onRestore = nil
+	if result, err := force(false); err != nil || result.DryRun || !cmp.Equal(want, result.Restored) {
+		t.Errorf("result %+v, error %v", result, err)
+	}
+	if e := entries(t, j)[0]; p.values[fin] != "60" || p.values[keep] != "999" || e.State != RolledBack || len(e.Left) != 0 || !e.Ended.Equal(before.Ended) {
+		t.Errorf("values %v, entry %+v", p.values, e)
+	}
+	if _, err := force(false); !errors.Is(err, ErrNothingToUndo) {
+		t.Errorf("once more: %v", err)
+	}
+}
+
+// Nor does force take from a newer transaction what it has set since.
+func TestWhatARollbackLeftMayBeANewerTransactionsByNow(t *testing.T) {
+	p, j := newFake(), openTestJournal(t)
+	id := mustApply(t, p, j, Request{Changes: three()}).ID
+	p.values[fin] = "45"
+	mustRollback(t, p, j, "")
+	newer := mustApply(t, p, j, Request{Changes: Set{{Key: fin, From: "45", To: "20"}}}).ID
+	results, err := Rollback(t.Context(), p, j, Undo{ID: id, Force: true})
+	if err != nil || p.values[fin] != "20" || len(results[0].Left) != 1 || !strings.Contains(results[0].Left[0].Why, newer) {
+		t.Errorf("values %v, results %+v, error %v", p.values, results, err)
+	}
+	mustRollback(t, p, j, newer)
+	if p.values[fin] != "45" {
+		t.Errorf("values %v", p.values)
+	}
+	reboot(j)
+	if _, err := Rollback(t.Context(), p, j, Undo{ID: id, Force: true}); !errors.Is(err, ErrNothingToUndo) || p.values[fin] != "45" {
+		t.Errorf("after a reboot: %v, values %v", err, p.values)
+	}
+}

@@ -19,6 +19,7 @@ type undoing struct {
 	entry    *Entry
 	rebooted bool // so only the drop-in is left to undo
 	force    bool // put back also what somebody else changed since
+	rest     bool // it was undone before, and this is about what was left
 	dry      bool // write nothing
 
 	restored, same Set
@@ -46,12 +47,34 @@ func (u *undoing) settle(done State, cause error) (Result, error) {
 		err = u.j.save(e, done)
 	}
 	u.update(*e)
-	result := Result{Schema: ResultSchema, ID: e.ID, State: e.State, Restored: u.restored, Same: u.same, Left: u.left, Covered: u.covered, DropIn: u.dropIn, Rebooted: u.rebooted}
+	result := u.result()
 	if failure == nil {
 		return result, err
 	}
 	failure.Cause, failure.Result = errors.Join(cause, err), result
 	return result, failure
+}
+
+// settleRest records what is still left of a transaction that was undone before.
+func (u *undoing) settleRest() (Result, error) {
+	e := u.entry
+	e.Schema, e.Left = Schema, u.left
+	for _, f := range u.failed {
+		e.Left = append(e.Left, Left{Key: f.Key, Wanted: f.Wanted, Found: f.Actual, Why: f.Err.Error()})
+	}
+	var err error
+	if !u.dry {
+		err = u.j.write(*e)
+	}
+	u.update(*e)
+	if u.failed != nil {
+		return u.result(), &UndoFailedError{Cause: err, Result: u.result(), Failed: u.failed}
+	}
+	return u.result(), err
+}
+
+func (u *undoing) result() Result {
+	return Result{Schema: ResultSchema, ID: u.entry.ID, State: u.entry.State, DryRun: u.dry, Restored: u.restored, Same: u.same, Left: u.left, Covered: u.covered, DropIn: u.dropIn, Rebooted: u.rebooted}
 }
 
 // all undoes the drop-in and every parameter, the last written first.
@@ -103,6 +126,8 @@ func (u *undoing) look(c Change, whatever bool) (sysctl.Value, bool) {
 		u.leave(c, "", "not there any more")
 	case err != nil:
 		u.fail(c, err)
+	case by != "" && u.rest:
+		u.leave(c, now, "the newer transaction "+by+" set it since")
 	case by != "":
 		if u.covered == nil {
 			u.covered = make(map[sysctl.Key]string)
