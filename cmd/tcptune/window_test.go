@@ -484,6 +484,10 @@ func TestWhoComesLateChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	holdsValue(t, after) // somebody extended it
+	if err := s.takeBack(first, errCutOff); err != nil {
+		t.Fatal(err)
+	}
+	holdsValue(t, after) // the confirmation was not cut off, it failed
 	if _, err := s.confirm(first); err != nil {
 		t.Fatal(err)
 	}
@@ -614,12 +618,13 @@ func TestAGuardThatCannotUndoIsHeardOf(t *testing.T) {
 	}
 	failed := s.becomes(t, change.UndoFailed)
 	holdsValue(t, after)
-	holds(t, s.run(t, exitOK, "history"), "transaction "+failed.ID+" was to be taken back and could not be: ")
+	holds(t, s.run(t, exitOK, "history"), "transaction "+failed.ID+" was to be taken back and could not be, and is tried again: ")
 	s.run(t, exitOK, "rollback")
 	holdsValue(t, before)
-	if out := s.run(t, exitOK, "history"); strings.Contains(out, "could not be: ") {
+	if out := s.run(t, exitOK, "history"); strings.Contains(out, "could not be") {
 		t.Errorf("it is still told after the rollback:\n%s", out)
 	}
+	s.deserted(t)
 }
 
 // A last check that takes longer than the window is waited for in peace.
