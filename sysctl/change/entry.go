@@ -2,6 +2,7 @@ package change
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -167,7 +168,7 @@ func (e Entry) check() error {
 			return fmt.Errorf("parameter %q is named twice", c.Key)
 		}
 		seen[c.Key] = true
-		if err := errors.Join(writable(c.Key, c.From), writable(c.Key, c.To)); err != nil {
+		if err := cmp.Or(writable(c.Key, c.From), writable(c.Key, c.To)); err != nil {
 			return err
 		}
 	}

@@ -63,7 +63,7 @@ func (j *Journal) check() error {
 	case !info.IsDir():
 		return fmt.Errorf("open journal %s: it is not a directory", j.dir)
 	case owner != uint32(os.Geteuid()):
-		return fmt.Errorf("open journal %s: it belongs to user %d, not to user %d who runs this", j.dir, owner, os.Geteuid())
+		return fmt.Errorf("open journal %s: %w: it belongs to user %d, not to user %d who runs this", j.dir, fs.ErrPermission, owner, os.Geteuid())
 	case info.Mode().Perm()&0o022 != 0:
 		return fmt.Errorf("open journal %s: its mode %04o lets others write to it", j.dir, info.Mode().Perm())
 	}
