@@ -188,7 +188,11 @@ func (a *app) carryOut(ctx context.Context, f applyFlags, p planned) error {
 			return err
 		}
 	}
-	result, err := change.Apply(ctx, s.tree, s.journal, request)
+	var result change.Result
+	err = s.whenFree(ctx, func() error {
+		result, err = change.Apply(ctx, s.tree, s.journal, request)
+		return err
+	})
 	if err != nil {
 		return errors.Join(a.printUndone(f.format, err), classify(err, exitRefused))
 	}

@@ -97,7 +97,11 @@ transaction itself: 'tcptune rollback' brings the file back.`,
 			}
 			ctx, release := uninterrupted(cmd.Context())
 			defer release()
-			result, err := change.Apply(ctx, s.tree, s.journal, change.Request{Persist: &change.Layer{Path: path, Alone: true}, Force: force, By: change.CurrentAuthor(), Reason: reason})
+			var result change.Result
+			err = s.whenFree(ctx, func() error {
+				result, err = change.Apply(ctx, s.tree, s.journal, change.Request{Persist: &change.Layer{Path: path, Alone: true}, Force: force, By: change.CurrentAuthor(), Reason: reason})
+				return err
+			})
 			if err != nil {
 				return errors.Join(a.printUndone(format, err), classify(err, exitRefused))
 			}
