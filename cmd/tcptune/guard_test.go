@@ -172,7 +172,7 @@ func TestAGuardThatIsGoneIsMissed(t *testing.T) {
 		t.Errorf("armed again:\n%s", out)
 	}
 	if again := s.processes(t); len(again) != 1 || again[0].args[1] != "guard" || again[0].session != again[0].pid {
-		t.Errorf("processes: %+v", again)
+		t.Fatalf("processes: %+v", again)
 	}
 	s.run(t, exitRefused, "guard", e.ID) // one is enough
 	if out := s.run(t, exitOK, "extend", "1s"); strings.Contains(out, "armed again") {
@@ -200,8 +200,9 @@ func TestAForegroundWhoseGuardIsGone(t *testing.T) {
 		then func(*testing.T, site, *tty)
 	}{
 		"it watched the health": {[]string{"--health", "true"}, func(t *testing.T, s site, y *tty) {
+			e := s.becomes(t, change.RolledBack)
 			y.exits(t, exitUndone)
-			if e := s.newest(t); e.Failure != errUnguarded.Error() {
+			if e.Failure != errUnguarded.Error() {
 				t.Errorf("taken back: %s", e.Failure)
 			}
 		}},
