@@ -98,6 +98,14 @@ func (s jobSite) putRight(t *testing.T, k job, d *memoryDisk, where string, way 
 			}
 		}
 	}
+	if e := entries(t, s.j)[0]; k.name == "force what was left" && len(e.Left) > 0 {
+		if told == nil {
+			t.Errorf("%s: something is left, and nobody was told", where)
+		}
+		if _, err := Rollback(t.Context(), s.p, s.j, Undo{ID: e.ID, Force: true}); err != nil {
+			t.Errorf("%s: force: %v", where, err)
+		}
+	}
 	if unfinished, err := s.j.Unfinished(); err != nil || len(unfinished) > 0 {
 		t.Errorf("%s: still unfinished: %+v, %v", where, unfinished, err)
 	}

@@ -61,6 +61,17 @@ var jobs = []job{
 		_, err := Rollback(ctx, s.p, s.j, Undo{})
 		return err
 	}, jobNew, jobOld},
+	{"force what was left", func(t *testing.T, s jobSite) {
+		id := mustApply(t, s.p, s.j, s.request()).ID
+		s.p.values[keep] = "45"
+		mustRollback(t, s.p, s.j, id)
+	}, func(ctx context.Context, s jobSite) error {
+		records, err := s.j.List()
+		if err == nil {
+			_, err = Rollback(ctx, s.p, s.j, Undo{ID: records[0].ID, Force: true})
+		}
+		return err
+	}, jobOld, jobOld},
 	{"unpersist", nil, func(ctx context.Context, s jobSite) error {
 		_, err := Apply(ctx, s.p, s.j, Request{Persist: &Layer{Path: s.dropIn, Alone: true}})
 		return err

@@ -257,6 +257,9 @@ func TestWhatARollbackLeftMayBeANewerTransactionsByNow(t *testing.T) {
 	if err != nil || p.values[fin] != "20" || len(results[0].Left) != 1 || !strings.Contains(results[0].Left[0].Why, newer) {
 		t.Errorf("values %v, results %+v, error %v", p.values, results, err)
 	}
+	if left := entries(t, j)[1].Left; len(left) != 1 || left[0].Key != fin {
+		t.Errorf("the journal has it as left: %+v", left)
+	}
 	mustRollback(t, p, j, newer)
 	if p.values[fin] != "45" {
 		t.Errorf("values %v", p.values)
