@@ -271,7 +271,7 @@ func TestAStoppedProcessDoesNotHoldTheUndoUp(t *testing.T) {
 	guard.signal(t, syscall.SIGCONT)
 	eventually(t, "who is late hears who holds it up", func() bool {
 		out := s.run(t, exitOK, "history")
-		return strings.Contains(out, "is about to be taken back when "+by+", lets go of the journal's lock") || value(t) == before
+		return strings.Contains(out, "is about to be taken back when the journal's lock is free, which is held by "+by) || value(t) == before
 	})
 	s.becomes(t, change.RolledBack) // for the guard lets it go on
 	holdsValue(t, before)

@@ -256,7 +256,7 @@ func unconfirmed(journal *change.Journal, e change.Entry) string {
 	} else if g.Stopped {
 		late += fmt.Sprintf(", if 'kill -CONT %d' lets %v, go on", g.PID, g.Process)
 	} else if by, ok := journal.Holder(); ok && by.PID != g.PID {
-		late += fmt.Sprintf(" when %v, lets go of the journal's lock", by)
+		late += fmt.Sprintf(" when the journal's lock is free, which is held by %v", by)
 	}
 	return late + ": " + hintOverdue
 }
