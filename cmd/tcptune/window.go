@@ -214,17 +214,21 @@ func (a *app) tellPending(stateDir string) {
 	if err != nil {
 		return
 	}
-	if entries, err := journal.Unfinished(); err == nil && len(entries) > 0 {
+	pending, err := journal.Pending()
+	if err != nil {
+		return
+	}
+	if entries := pending.Unfinished; len(entries) > 0 {
 		a.hint("transaction %s was cut off in the middle (%s): %s", entries[0].ID, entries[0].State, hintUnfinished)
 	}
-	if entries, err := journal.UndoFailed(); err == nil && len(entries) > 0 {
+	if entries := pending.UndoFailed; len(entries) > 0 {
 		still := ""
 		if g, err := guardOf(journal, entries[0].ID); err == nil && g.armed {
 			still = ", and is tried again"
 		}
 		a.hint("transaction %s was to be taken back and could not be%s: %s", entries[0].ID, still, hintUndoFailed)
 	}
-	if entries, err := journal.Unconfirmed(); err == nil && len(entries) > 0 {
+	if entries := pending.Unconfirmed; len(entries) > 0 {
 		a.hint("%s", unconfirmed(journal, entries[0]))
 	}
 }

@@ -218,8 +218,8 @@ func TestApplyRefusesWhileATransactionIsUnfinished(t *testing.T) {
 	if !errors.As(err, &unfinished) || len(unfinished.Entries) != 1 || unfinished.Entries[0].State != Begun {
 		t.Fatalf("error %v", err)
 	}
-	if list, err := j.Unfinished(); err != nil || len(list) != 1 {
-		t.Errorf("unfinished: %v, %v", list, err)
+	if pending, err := j.Pending(); err != nil || len(pending.Unfinished) != 1 {
+		t.Errorf("unfinished: %v, %v", pending.Unfinished, err)
 	}
 	mustRollback(t, p, j, "")
 	if diff := cmp.Diff(newFake().values, p.values); diff != "" {

@@ -120,8 +120,8 @@ func (c *crowd) read(old map[sysctl.Key]sysctl.Value) {
 		return
 	}
 	defer unlock()
-	if unfinished, err := j.Unfinished(); err != nil || len(unfinished) > 0 {
-		c.t.Errorf("nobody is at work, and there is unfinished business: %+v, %v", unfinished, err)
+	if pending, err := j.Pending(); err != nil || len(pending.Unfinished) > 0 {
+		c.t.Errorf("nobody is at work, and there is unfinished business: %+v, %v", pending.Unfinished, err)
 	}
 	want := maps.Clone(old)
 	for _, e := range oldestFirst(entries(c.t, j)) {

@@ -79,8 +79,8 @@ func TestNothingIsAppliedWhileAWindowIsOpen(t *testing.T) {
 	if _, err := Apply(t.Context(), p, j, more); !errors.As(err, &open) || open.Remaining != -time.Minute || !strings.Contains(err.Error(), "in time") {
 		t.Errorf("its time over: error %v", err)
 	}
-	if list, err := j.Unconfirmed(); err != nil || len(list) != 1 || list[0].ID != first.ID {
-		t.Errorf("unconfirmed: %+v, %v", list, err)
+	if pending, err := j.Pending(); err != nil || len(pending.Unconfirmed) != 1 || pending.Unconfirmed[0].ID != first.ID {
+		t.Errorf("unconfirmed: %+v, %v", pending.Unconfirmed, err)
 	}
 	mustRollback(t, p, j, "")
 	mustApply(t, p, j, Request{Changes: three()})

@@ -296,11 +296,11 @@ func crashOnce(t *testing.T, dir string, p Params, old map[sysctl.Key]sysctl.Val
 	killed = crash(t, kind.name, dir, at)
 
 	c = newCrashSite(t, dir, p, old)
-	unfinished, err := c.j.Unfinished()
+	pending, err := c.j.Pending()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if recovered = len(unfinished) > 0; recovered {
+	if recovered = len(pending.Unfinished) > 0; recovered {
 		refused := (*UnfinishedError)(nil)
 		if _, err := Apply(t.Context(), p, c.j, c.request()); !errors.As(err, &refused) {
 			t.Errorf("apply on top of what is unfinished: %v", err)

@@ -78,11 +78,11 @@ func failAt(now func(call int) bool, done bool) func(int, string) (error, bool) 
 // putRight does what a person would do when the disk is well again.
 func (s jobSite) putRight(t *testing.T, k job, d *memoryDisk, where string, way Direction, told error) {
 	t.Helper()
-	unfinished, err := s.j.Unfinished()
+	pending, err := s.j.Pending()
 	if err != nil {
 		t.Fatalf("%s: %v", where, err)
 	}
-	if len(unfinished) > 0 {
+	if len(pending.Unfinished) > 0 {
 		if told == nil {
 			t.Errorf("%s: unfinished, and nobody was told", where)
 		}
@@ -106,8 +106,8 @@ func (s jobSite) putRight(t *testing.T, k job, d *memoryDisk, where string, way 
 			t.Errorf("%s: force: %v", where, err)
 		}
 	}
-	if unfinished, err := s.j.Unfinished(); err != nil || len(unfinished) > 0 {
-		t.Errorf("%s: still unfinished: %+v, %v", where, unfinished, err)
+	if pending, err := s.j.Pending(); err != nil || len(pending.Unfinished) > 0 {
+		t.Errorf("%s: still unfinished: %+v, %v", where, pending.Unfinished, err)
 	}
 	s.j.sweep() // as the next lock does
 	for path := range d.files {

@@ -200,36 +200,32 @@ func (j *Journal) Entry(id string) (Entry, error) {
 	return e, nil
 }
 
-// Unfinished lists the transactions that a run left in the middle and that are
-// this boot's and namespace's, newest first. Of an earlier boot only those
-// count whose drop-in is still there.
-func (j *Journal) Unfinished() ([]Entry, error) {
-	v, err := j.see()
-	if err != nil {
-		return nil, err
-	}
-	return v.unfinished(), nil
+// Pending is what somebody must decide about, of this boot and namespace, newest
+// first.
+type Pending struct {
+	// Unfinished are the transactions that a run left in the middle. Of an earlier
+	// boot only those count whose drop-in is still there.
+	Unfinished []Entry
+	// UndoFailed were to be taken back at the end of a window and could not be:
+	// where nobody waited for the end, nobody was told.
+	UndoFailed []Entry
+	// Unconfirmed wait to be confirmed, also if the window is over. There is at most
+	// one.
+	Unconfirmed []Entry
 }
 
-// Unconfirmed lists the transactions of this boot and namespace that wait to be
-// confirmed, also those whose window is over. There is at most one.
-func (j *Journal) Unconfirmed() ([]Entry, error) {
-	v, err := j.see()
-	if err != nil {
-		return nil, err
+// Pending reads the journal for what is to be decided.
+func (j *Journal) Pending() (Pending, error) {
+	records, err := j.List()
+	if err != nil || len(records) == 0 {
+		return Pending{}, err
 	}
-	return v.unconfirmed(), nil
-}
-
-// UndoFailed lists the transactions of this boot and namespace that were to be
-// taken back at the end of a window and could not be, newest first: where nobody
-// waited for the end, nobody was told.
-func (j *Journal) UndoFailed() ([]Entry, error) {
-	v, err := j.see()
+	here, err := j.here()
 	if err != nil {
-		return nil, err
+		return Pending{}, err
 	}
-	return v.entries(func(e Entry) bool { return e.State == UndoFailed && e.Window != nil && v.undoable(e) }), nil
+	v := view{j, here, records}
+	return Pending{v.unfinished(), v.undoFailed(), v.unconfirmed()}, nil
 }
 
 func (j *Journal) file(id string) string { return filepath.Join(j.dir, id+".json") }

@@ -21,8 +21,8 @@ func TestJournalIsMadeByTheFirstLockAndNotByReading(t *testing.T) {
 	if list := entries(t, j); len(list) != 0 {
 		t.Errorf("entries %v", list)
 	}
-	if list, err := j.Unfinished(); len(list) != 0 || err != nil {
-		t.Errorf("unfinished %v, %v", list, err)
+	if pending, err := j.Pending(); len(pending.Unfinished) != 0 || err != nil {
+		t.Errorf("unfinished %v, %v", pending.Unfinished, err)
 	}
 	if _, err := os.Lstat(j.dir); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("reading made the directory: %v", err)

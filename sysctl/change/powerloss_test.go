@@ -174,11 +174,11 @@ func (k job) afterBoot(t *testing.T, d *memoryDisk, s jobSite, way Direction, do
 	if text := d.sets(t, s.dropIn); text != "" { // which the loader has read
 		p.values[fin] = sysctl.Value(text[len(text)-2:])
 	}
-	list, err := j.Unfinished()
+	pending, err := j.Pending()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if unfinished = len(list) > 0; unfinished {
+	if unfinished = len(pending.Unfinished) > 0; unfinished {
 		if _, err := Recover(t.Context(), p, j, way); err != nil {
 			t.Errorf("%s: recover %s: %v", k.name, way, err)
 		}
@@ -186,8 +186,8 @@ func (k job) afterBoot(t *testing.T, d *memoryDisk, s jobSite, way Direction, do
 	if len(p.log) > 0 {
 		t.Errorf("%s: wrote values of another boot: %q", k.name, p.log)
 	}
-	if list, err := j.Unfinished(); err != nil || len(list) > 0 {
-		t.Errorf("%s: still unfinished: %+v, %v", k.name, list, err)
+	if pending, err := j.Pending(); err != nil || len(pending.Unfinished) > 0 {
+		t.Errorf("%s: still unfinished: %+v, %v", k.name, pending.Unfinished, err)
 	}
 	file := d.sets(t, s.dropIn)
 	if done && !unfinished && file != k.new {

@@ -40,6 +40,11 @@ func (v view) unfinished() []Entry {
 	return v.entries(func(e Entry) bool { return e.State.unfinished() && v.undoable(e) })
 }
 
+// undoFailed lists those that were to be taken back at the end of a window.
+func (v view) undoFailed() []Entry {
+	return v.entries(func(e Entry) bool { return e.State == UndoFailed && e.Window != nil && v.undoable(e) })
+}
+
 // unconfirmed lists the transactions here that wait to be confirmed.
 func (v view) unconfirmed() []Entry {
 	return v.entries(func(e Entry) bool { return e.State == Unconfirmed && v.undoable(e) })
