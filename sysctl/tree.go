@@ -65,26 +65,28 @@ func (t *Tree) Get(k Key) (Value, error) {
 	return Value(strings.TrimSpace(text)), nil
 }
 
-// readFile takes four system calls. [os.ReadFile], which go-sysctl uses, takes
-// nine, since it prepares to wait for the file; a look reads a hundred of them.
+// readFile reads a parameter whole, at one go: of a set of ports the kernel gives as
+// much as fits, and nothing more to the read behind it (kernel/sysctl.c,
+// proc_do_large_bitmap). That takes three system calls; [os.ReadFile], which
+// go-sysctl uses, takes nine, since it prepares to wait for the file, and keeps 512
+// bytes of such a set. A look reads a hundred parameters.
 func readFile(path string) (string, error) {
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return "", &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer unix.Close(fd)
-	var text []byte
-	var buffer [4096]byte
-	for {
-		n, err := unix.Read(fd, buffer[:])
+	var enough [4096]byte // for most
+	for buffer := enough[:]; ; {
+		n, err := unix.Pread(fd, buffer, 0)
 		switch {
 		case err == unix.EINTR:
 		case err != nil:
 			return "", &fs.PathError{Op: "read", Path: path, Err: err}
-		case n == 0:
-			return string(text), nil
+		case n < len(buffer):
+			return string(buffer[:n]), nil
 		default:
-			text = append(text, buffer[:n]...)
+			buffer = make([]byte, 16*len(buffer))
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -207,6 +208,15 @@ func TestKernelSetNormalizesAndReadsBack(t *testing.T) {
 	}
 }
 
+// everyThird is a set of so many ports, none beside another.
+func everyThird(ports int) Value {
+	set := make([]string, ports)
+	for i := range set {
+		set[i] = strconv.Itoa(20_000 + 3*i)
+	}
+	return Value(strings.Join(set, ","))
+}
+
 func TestKernelReservedPortsAreReplacedAndCleared(t *testing.T) {
 	tree, _, inside := onKernel(t)
 	if !inside {
@@ -220,14 +230,16 @@ func TestKernelReservedPortsAreReplacedAndCleared(t *testing.T) {
 			{"0,65535", "0,65535"},
 			{"", ""},
 			{"1-65535", "1-65535"},
+			{everyThird(200), everyThird(200)},
+			{everyThird(15_000), everyThird(15_000)}, // 90 kB
 			{"8080", "8080"},
 			{"\n", ""},
 		} {
 			if err := tree.Set(key, c.set); err != nil {
-				t.Error(err)
+				t.Errorf("%.300v", err)
 			}
 			if v, err := tree.Get(key); err != nil || v != c.want {
-				t.Errorf("%q after it was set to %q, %v; want %q", v, c.set, err, c.want)
+				t.Errorf("%.100q (%d bytes) after it was set to %.100q, %v; want %.100q (%d bytes)", v, len(v), c.set, err, c.want, len(c.want))
 			}
 		}
 	})
