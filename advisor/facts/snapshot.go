@@ -240,8 +240,9 @@ type Spread struct {
 	Error    int64   `json:"error,omitempty"`
 	Sockets  int64   `json:"sockets,omitempty"` // towards all destinations
 	Sample   *Sample `json:"sample,omitempty"`
-	// Together: destinations were not told apart, since all Sockets together leave
-	// half of the ports free. Top is empty then.
+	// Together: destinations were not told apart, since all Sockets together, those
+	// made by the other side included, leave half of the ports free. Top is empty
+	// then.
 	Together bool     `json:"together,omitempty"`
 	Top      []Target `json:"top"` // the most used, most first
 }

@@ -167,6 +167,27 @@ func TestDestinationsAreNotToldApartWhereNoneCanTakeHalfOfThePorts(t *testing.T)
 	}
 }
 
+// A leak fills the range with sockets that are in neither of the states that are
+// computed.
+func TestDestinationsAreToldApartWhereSocketsInOtherStatesMayTakeThePorts(t *testing.T) {
+	const leaked = 24_000
+	for _, state := range []tcpstate.State{tcpstate.CloseWait, tcpstate.SynSent, tcpstate.FinWait1} {
+		table := made(7, scattered, 1<<18, 5000, leaked)
+		for i, s := range table.sockets {
+			if s.Remote.Port() == 3306 {
+				table.sockets[i].State = state
+			}
+		}
+		counts := over(table, sysctl.Release{Major: 6, Minor: 18}, 0, "")
+		if err := counts.take(context.Background(), counts.everything); err != nil {
+			t.Fatal(err)
+		}
+		if outbound := counts.snapshot.Sockets.Outbound; outbound.Together || len(outbound.Top) != 1 || outbound.Top[0].Sockets != leaked {
+			t.Errorf("%d in %v: %+v", leaked, state, outbound)
+		}
+	}
+}
+
 // The error is twice the standard deviation, which chance exceeds once in twenty.
 func TestSampledDestinationsAreWithinTheStatedError(t *testing.T) {
 	for _, c := range []struct {

@@ -116,8 +116,9 @@ func (c *census) everything(ctx context.Context) error {
 	}
 	connected := c.count.count(tcpstate.Established) + c.snapshot.Sockets.Of(tcpstate.TimeWait)
 	if connected > c.screenAbove && c.ephemeral != (portRange{}) {
-		if connected < c.choice/2 {
-			c.snapshot.Sockets.Outbound = facts.Spread{Together: true, Sockets: connected, Top: []facts.Target{}}
+		// Those in other states were dumped, and take ports as well.
+		if all := connected + c.snapshot.Sockets.Outbound.Sockets; all < c.choice/2 {
+			c.snapshot.Sockets.Outbound = facts.Spread{Together: true, Sockets: all, Top: []facts.Target{}}
 			return nil
 		}
 		screen, err := c.sample(ctx, screenSize)
