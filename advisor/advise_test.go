@@ -327,6 +327,10 @@ func TestHeadroomShowsHowNearTheLimitsAre(t *testing.T) {
 	if got := head(s)["ports towards the busiest destination"].Note; !strings.HasSuffix(got, "; a sample of 2000 of about 6000 sockets: give or take 8") {
 		t.Errorf("note of ports that are estimated: %q", got)
 	}
+	s.Sockets.Source, s.Sockets.Outbound = facts.ByArithmetic, facts.Spread{Together: true, Sockets: 9000, Top: []facts.Target{}}
+	if got := head(s)["ports towards the busiest destination"].Note; !strings.HasPrefix(got, "all destinations together") || strings.Contains(got, "sockstat") {
+		t.Errorf("note of ports of destinations that were not told apart: %q", got)
+	}
 	s.Sockets.Listeners, s.Sockets.Outbound = nil, facts.Spread{}
 	rows = head(s)
 	if got := rows["fullest accept queue, %"].Note; got != "nothing listens" {

@@ -24,8 +24,8 @@ func headroom(f facts.Facts) []Headroom {
 		ports.Percent = int(100 * float64(ports.Used) / float64(ports.Limit))
 		ports.Note += fmt.Sprintf("; %d more in TIME-WAIT, reusable", n)
 	}
-	if sample, is := strings.CutPrefix(f.Get("ports.busiest.used").Source, string(facts.ByDump)+", "); is && ports.Note != "" {
-		ports.Note += "; " + sample
+	if sample, is := strings.CutPrefix(f.Get("ports.busiest.used").Source, string(facts.ByDump)+", a sample"); is && ports.Note != "" {
+		ports.Note += "; a sample" + sample
 	}
 	queue := Headroom{What: "fullest accept queue, %", Limit: 100, Governs: "the program's backlog, net.core.somaxconn"}
 	if percent := f.Get("listeners.busiest_percent"); percent.Missing != nil {

@@ -118,6 +118,10 @@ func StatesOf(s *facts.Snapshot, by facts.Breakdown) States {
 	case facts.ByListener:
 		r.Listeners, r.Unseen = queues(s), so.Unseen
 	case facts.ByDestination:
+		if all := so.Outbound; all.Together {
+			r.Unseen = fmt.Sprintf("destinations were not told apart when the snapshot was taken: all %d sockets together leave half of the ports free", all.Sockets)
+			break
+		}
 		r.Destinations = destinations(s)
 	case facts.ByProgram:
 		r.Programs = append(r.Programs, so.Owners...)

@@ -208,7 +208,7 @@ func (d *deriver) ports() {
 
 	busiest, from := d.busiest(so.Outbound.Top), so.outboundSource()
 	if so.Outbound.Together {
-		busiest.Sockets = so.Outbound.Sockets
+		busiest = Target{Sockets: so.Outbound.Sockets, TimeWait: so.Of(tcpstate.TimeWait)}
 	}
 	d.set("ports.busiest.used", busiest.Sockets, from)
 	d.set("ports.busiest.time_wait", busiest.TimeWait, from)

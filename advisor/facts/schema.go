@@ -116,7 +116,7 @@ var declared = []Def{
 	{"ports.listening_list", Text, "those ports"},
 	{"ports.services", Whole, "well-known ports of services in the range that are not reserved"},
 	{"ports.services_list", Text, "those ports"},
-	{"ports.busiest.used", Whole, "local ports in use towards the destination for which they run out first"},
+	{"ports.busiest.used", Whole, "local ports in use towards the destination for which they run out first; if all sockets together leave half of the range free, theirs"},
 	{"ports.busiest.time_wait", Whole, "those of them in TIME-WAIT"},
 	{"ports.busiest.reusable", Whole, "those in TIME-WAIT that connect() may take over, by net.ipv4.tcp_tw_reuse"},
 	{"ports.busiest.percent", Whole, "share of the range that they are"},

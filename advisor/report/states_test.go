@@ -48,6 +48,12 @@ func TestStatesClaimNothingThatWasNotSeen(t *testing.T) {
 	if text := statesText(t, leak, facts.ByProgram); strings.Contains(text, "No socket waits") || !strings.Contains(text, "programs were not looked for") || !strings.Contains(text, " 45 sockets") {
 		t.Errorf("45 sockets in CLOSE-WAIT of nobody knows whom:\n%s", text)
 	}
+	together := factstest.Healthy("6.12") // likewise
+	together.Sockets.Outbound = facts.Spread{Together: true, Sockets: 9000, Top: []facts.Target{}}
+	if text := statesText(t, together, facts.ByDestination); strings.Contains(text, "No connection") || strings.Contains(text, "Made from here") ||
+		!strings.Contains(text, "destinations were not told apart") || !strings.Contains(text, "9000 sockets") {
+		t.Errorf("destinations that were not told apart:\n%s", text)
+	}
 }
 
 func TestListenersWithoutALimitAreNotCalledFull(t *testing.T) {
