@@ -38,7 +38,8 @@ func linux(major, minor int) Release { return Release{Major: major, Minor: minor
 func from(major, minor int) []Releases { return []Releases{{from: linux(major, minor)}} }
 
 // after is the updates of one series that are newer than that, for
-// [Default.Perhaps].
+// [Default.Perhaps]. Newer than the last one, 4.18.20, are only those that a
+// distributor goes on with, such as Red Hat's for RHEL 8.
 func after(major, minor, patch int) Releases {
 	return ReleasesBetween(Release{Major: major, Minor: minor, Patch: patch + 1}, linux(major, minor+1))
 }

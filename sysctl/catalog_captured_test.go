@@ -170,6 +170,8 @@ func TestDefaultThatALongTermKernelMayHaveTakenOverIsNotKnown(t *testing.T) {
 	}{
 		{"net.ipv4.tcp_fastopen_blackhole_timeout_sec", "4.12", "3600"},
 		{"net.ipv4.tcp_fastopen_blackhole_timeout_sec", "4.19.108-lab", "3600"},
+		{"net.ipv4.tcp_fastopen_blackhole_timeout_sec", "4.18.20", "3600"},
+		{"net.ipv4.tcp_fastopen_blackhole_timeout_sec", "4.18.0-553.el8_10.x86_64", ""},
 		{"net.ipv4.tcp_fastopen_blackhole_timeout_sec", "5.10", "3600"},
 		{"net.ipv4.tcp_fastopen_blackhole_timeout_sec", "5.10.46", "3600"},
 		{"net.ipv4.tcp_fastopen_blackhole_timeout_sec", "5.10.54", ""},

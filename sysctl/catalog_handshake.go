@@ -151,7 +151,7 @@ func handshakeParams() []Param {
 			Accepts: accepts(notNegative),
 			// 3600 in 5.12, 0 in 5.14. 5.10.54 took that over; 4.19.108, 5.4.59 and 5.10.46 are older than the change.
 			Defaults: []Default{{Value: "3600"}, {From: linux(5, 14), Value: "0", Perhaps: []Releases{
-				after(4, 14, 0), after(4, 19, 108), after(5, 4, 59), after(5, 10, 46), ReleasesBetween(linux(5, 11), linux(5, 14)),
+				after(4, 14, 0), after(4, 18, 20), after(4, 19, 108), after(5, 4, 59), after(5, 10, 46), ReleasesBetween(linux(5, 11), linux(5, 14)),
 			}}},
 			Since:      linux(4, 12),
 			Namespaced: from(4, 15),

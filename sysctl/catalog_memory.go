@@ -35,7 +35,7 @@ func memoryParams() []Param {
 				{Rule: &DefaultRule{Text: "by memory"}},
 				{From: linux(3, 10), Rule: bufferRule("4096 87380", 6<<20)},
 				// 4.19.108 has it, too.
-				{From: linux(4, 20), Rule: bufferRule("4096 131072", 6<<20), Perhaps: []Releases{after(4, 14, 0), after(4, 19, 0)}},
+				{From: linux(4, 20), Rule: bufferRule("4096 131072", 6<<20), Perhaps: []Releases{after(4, 14, 0), after(4, 18, 20), after(4, 19, 0)}},
 				{From: linux(6, 16), Rule: bufferRule("4096 131072", 32<<20)},
 			},
 			Namespaced: from(4, 15),
