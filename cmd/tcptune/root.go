@@ -55,9 +55,9 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// rootCommand is tcptune with the command that its arguments begin with or, if
-// they begin with something else, with all of them: to make those takes a tenth of
-// the time of a short command.
+// rootCommand is tcptune with the command that the arguments begin with or, if
+// they begin with something else, with all commands: to make all takes a tenth of
+// the time of a short one.
 func (a *app) rootCommand(args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "tcptune",
