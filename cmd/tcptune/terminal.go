@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -91,8 +92,9 @@ func (a *app) progress(what string) (end func()) {
 	over, said, began := false, false, time.Now()
 	go func() {
 		for pause := 2 * time.Second; ; pause = time.Second {
-			interval := unix.NsecToTimespec(pause.Nanoseconds())
-			_ = unix.Nanosleep(&interval, nil) // a little early, if a signal comes
+			left := unix.NsecToTimespec(pause.Nanoseconds())
+			for errors.Is(unix.Nanosleep(&left, &left), unix.EINTR) { // as by the runtime's own signals
+			}
 			mutex.Lock()
 			switch {
 			case over:
