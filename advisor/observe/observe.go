@@ -39,6 +39,9 @@ type Options struct {
 	// SampleAbove is the number of sockets above which destinations are estimated
 	// from a sample; 0 for [DefaultSampleAbove].
 	SampleAbove int64
+	// Destinations are to be told apart even if no judgement needs that: where all
+	// sockets together leave half of the ports free.
+	Destinations bool
 	// BPF, if it is not nil, asks for programs in the kernel where those cost less
 	// than asking the kernel: to find the programs that hold sockets, and to count
 	// those of all namespaces. Where they cannot be had it is called with the
@@ -131,7 +134,7 @@ func (l *look) inside(ctx context.Context, began *begun) (*facts.Snapshot, error
 	}
 	began.end(s)
 	parameters(s, l.tree, l.without)
-	if err := sockets(ctx, s, l.SampleAbove); err != nil {
+	if err := sockets(ctx, s, l.Options); err != nil {
 		return nil, err
 	}
 	nat(s, l.BehindNAT)

@@ -149,14 +149,17 @@ func TestDestinationsAreNotToldApartWhereNoneCanTakeHalfOfThePorts(t *testing.T)
 		name        string
 		reserved    sysctl.Value
 		sampleAbove int64
+		snapshot    bool
 		together    bool
 	}{
-		{"10,000 sockets, and 28,232 ports", "", 0, true},
-		{"of which 8,231 are left to be chosen from", "32768-52768", 0, false},
-		{"the user wants no sample", "", 1_000_000, false},
+		{"10,000 sockets, and 28,232 ports", "", 0, false, true},
+		{"of which 8,231 are left to be chosen from", "32768-52768", 0, false, false},
+		{"the user wants no sample", "", 1_000_000, false, false},
+		{"a snapshot is taken", "", 9_000, true, false},
 	} {
 		table := made(7, scattered, 1<<18, 0, sockets)
 		counts := over(table, sysctl.Release{Major: 6, Minor: 1}, c.sampleAbove, c.reserved)
+		counts.tellApart = c.snapshot
 		if err := counts.take(context.Background(), counts.everything); err != nil {
 			t.Fatal(err)
 		}

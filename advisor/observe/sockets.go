@@ -32,6 +32,7 @@ type census struct {
 	fallback    walk               // where dump is refused
 	ephemeral   portRange
 	choice      int64 // how many ports of the range connect() may take
+	tellApart   bool  // destinations, even if none can take half of the ports
 	few         int64 // up to so many sockets are fetched at once
 	sampleAbove int64
 	screenAbove int64 // a sample tells whether destinations need be counted
@@ -53,8 +54,9 @@ func newCensus(s *facts.Snapshot, sampleAbove int64) *census {
 }
 
 // sockets counts what a judgement needs.
-func sockets(ctx context.Context, s *facts.Snapshot, sampleAbove int64) error {
-	c := newCensus(s, sampleAbove)
+func sockets(ctx context.Context, s *facts.Snapshot, o Options) error {
+	c := newCensus(s, o.SampleAbove)
+	c.tellApart = o.Destinations
 	if err := c.take(ctx, c.everything); err != nil {
 		return err
 	}
@@ -117,7 +119,7 @@ func (c *census) everything(ctx context.Context) error {
 	connected := c.count.count(tcpstate.Established) + c.snapshot.Sockets.Of(tcpstate.TimeWait)
 	if connected > c.screenAbove && c.ephemeral != (portRange{}) {
 		// Those in other states were dumped, and take ports as well.
-		if all := connected + c.snapshot.Sockets.Outbound.Sockets; all < c.choice/2 {
+		if all := connected + c.snapshot.Sockets.Outbound.Sockets; !c.tellApart && all < c.choice/2 {
 			c.snapshot.Sockets.Outbound = facts.Spread{Together: true, Sockets: all, Top: []facts.Target{}}
 			return nil
 		}

@@ -1,7 +1,9 @@
 package observe
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
@@ -19,8 +21,9 @@ func sockstat(s *facts.Snapshot) {
 		return
 	}
 	six, err := protocol(netns.ThreadDir()+"/net/sockstat6", "TCP6")
-	if err != nil {
-		six = nil // absent where IPv6 is switched off
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // absent where IPv6 is switched off
+		s.Gaps[facts.PartSockstat] = gap(err)
+		return
 	}
 	s.Sockstat = &facts.Sockstat{InUse: four["inuse"], InUse6: six["inuse"], TimeWait: four["tw"],
 		Orphan: four["orphan"], Alloc: four["alloc"], MemPages: four["mem"]}

@@ -30,6 +30,7 @@ named facts that rules speak of instead, with their sources.`,
   tcptune facts --values | grep ports`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			host.destinations = true
 			s, all, err := host.look(cmd.Context(), a)
 			if err != nil {
 				return err

@@ -22,13 +22,14 @@ import (
 
 // hostFlags choose what is looked at: this host or a snapshot.
 type hostFlags struct {
-	facts       string
-	interval    time.Duration
-	behindNAT   bool
-	netns       string
-	sampleAbove int64
-	bpf         bool
-	stateDir    string // of the journal; "" for the default
+	facts        string
+	interval     time.Duration
+	behindNAT    bool
+	netns        string
+	sampleAbove  int64
+	destinations bool // to be told apart whatever it takes, for a snapshot
+	bpf          bool
+	stateDir     string // of the journal; "" for the default
 }
 
 // everyNamespace is the --netns that means all.
@@ -141,7 +142,7 @@ func surveyOf(seen []observe.Inside) *facts.Survey {
 // before anything else.
 func (h *hostFlags) observing(a *app) observe.Options {
 	a.tellPending(cmp.Or(h.stateDir, change.DefaultDir))
-	return observe.Options{Interval: h.interval, BehindNAT: h.behindNAT, SampleAbove: h.sampleAbove, Version: versionText()}
+	return observe.Options{Interval: h.interval, BehindNAT: h.behindNAT, SampleAbove: h.sampleAbove, Destinations: h.destinations, Version: versionText()}
 }
 
 // options say how to look into one network namespace of this host.
