@@ -182,7 +182,7 @@ var declared = []Def{
 	{"turnover.time_wait_estimate", Decimal, "the same, estimated from how many are in TIME-WAIT and the 60 s that each stays"},
 	{"turnover.time_wait_steady", YesNo, "whether the estimate and the count agree within a quarter: it has gone on like this for a minute"},
 	{"turnover.time_wait_ahead", Whole, "how many will be in TIME-WAIT in a minute if it goes on like this"},
-	{"turnover.connected_per_second", Decimal, "connections made from here, without attempts that failed"},
+	{"turnover.connected_per_second", Decimal, "connections made from here, without attempts that failed; too few where clients reset half-open connections, which count as failed, too"},
 	{"turnover.accepted_per_second", Decimal, "connections accepted here"},
 	{"turnover.opened_per_second", Decimal, "both: one with both its ends here, as over loopback, counts twice"},
 	{"turnover.established_seconds", Decimal, "how long a connection lasts on average, if as many are opened as are closed"},
