@@ -128,4 +128,8 @@ func TestAJournalThatIsGoneIsNoAbsentEntry(t *testing.T) {
 	if _, err := j.Entry(id); err == nil || errors.Is(err, ErrNoEntry) {
 		t.Errorf("without a journal: %v", err)
 	}
+	must(t, os.Mkdir(j.dir, 0o700)) // as where it is mounted
+	if _, err := j.Entry(id); err == nil || errors.Is(err, ErrNoEntry) {
+		t.Errorf("with an empty folder in its place: %v", err)
+	}
 }

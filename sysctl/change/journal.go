@@ -77,6 +77,14 @@ func (j *Journal) absent() bool {
 	return errors.Is(err, fs.ErrNotExist)
 }
 
+// away reports whether what is in the journal's place is none: there is no folder,
+// or one without the lock that whoever writes takes first, as where something is
+// to be mounted.
+func (j *Journal) away() bool {
+	_, err := os.Lstat(j.lockFile())
+	return errors.Is(err, fs.ErrNotExist)
+}
+
 func (j *Journal) create() error {
 	parent := filepath.Dir(j.dir)
 	if err := regular.OthersAbove(j.dir); err != nil {
@@ -183,14 +191,14 @@ func (j *Journal) List() ([]Record, error) {
 
 // Entry reads one entry. Who acts on it holds the lock. That there is none is
 // [ErrNoEntry] only where there is a journal: one that is not mounted just now
-// says nothing.
+// says nothing, and where it is mounted there may be a folder.
 func (j *Journal) Entry(id string) (Entry, error) {
 	if _, err := parseID(id); err != nil {
 		return Entry{}, fmt.Errorf("%w: %w", ErrNoEntry, err)
 	}
 	e, err := j.read(j.file(id), id)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && j.absent():
+	case errors.Is(err, fs.ErrNotExist) && j.away():
 		return Entry{}, fmt.Errorf("read transaction %s: there is no journal in %s", id, j.dir)
 	case errors.Is(err, fs.ErrNotExist):
 		return Entry{}, fmt.Errorf("transaction %q: %w", id, ErrNoEntry)
