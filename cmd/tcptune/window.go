@@ -235,7 +235,7 @@ func (a *app) tellPending(stateDir string) {
 
 // unconfirmed is what there is to say of a transaction that waits to be confirmed.
 func unconfirmed(journal *change.Journal, e change.Entry) string {
-	if tree, err := openTree(); err == nil && e.TakenBack(tree) {
+	if tree, err := openTree(); err == nil && journal.TakenBack(tree, e) {
 		return fmt.Sprintf("%v: %s", &change.TakenBackError{ID: e.ID}, hintTakenBack)
 	}
 	remaining, err := journal.Remaining(e)

@@ -88,7 +88,7 @@ func (v view) refuse(p Params) error {
 		return &UnfinishedError{unfinished}
 	}
 	if open := v.unconfirmed(); len(open) > 0 {
-		if open[0].TakenBack(p) {
+		if v.takenBack(p, open[0]) {
 			return &TakenBackError{open[0].ID}
 		}
 		remaining, err := v.j.Remaining(open[0])

@@ -14,7 +14,7 @@ import (
 // too late after the end of the window as long as nobody rolled it back.
 //
 // Values that somebody else changed in the meantime are in the Result's Left, and
-// are theirs; if all are back it is a [*TakenBackError]. If the drop-in cannot be written the transaction stays unconfirmed,
+// are theirs; if ours are back it is a [*TakenBackError]. If the drop-in cannot be written the transaction stays unconfirmed,
 // and the window goes on.
 func Confirm(ctx context.Context, p Params, j *Journal, id string) (Result, error) {
 	unlock, v, e, err := j.open(id)
@@ -22,7 +22,7 @@ func Confirm(ctx context.Context, p Params, j *Journal, id string) (Result, erro
 		return Result{}, err
 	}
 	defer unlock()
-	if e.TakenBack(p) {
+	if v.takenBack(p, e) {
 		return Result{}, &TakenBackError{e.ID}
 	}
 	result := Result{Schema: ResultSchema, ID: e.ID}
@@ -58,19 +58,28 @@ func (e Entry) compare(p Params) (held Set, left []Left) {
 	return held, left
 }
 
-// TakenBack reports whether every value is as it was before the transaction,
-// though that waits to be confirmed: a rollback put them back and could not record
-// it, as on a full disk, or somebody else did. There is nothing to confirm then.
-func (e Entry) TakenBack(p Params) bool {
+// TakenBack reports whether nothing of an entry's values is left, though it waits
+// to be confirmed: a rollback put them back and could not record it, as on a full
+// disk, or somebody else did. There is nothing to confirm then.
+func (j *Journal) TakenBack(p Params, e Entry) bool {
+	v, err := j.see()
+	return err == nil && v.takenBack(p, e)
+}
+
+// takenBack asks whether a rollback would find some values as it leaves them, and
+// those of others. That may be older ones than the transaction replaced.
+func (v view) takenBack(p Params, e Entry) (back bool) {
 	if e.State != Unconfirmed {
 		return false
 	}
 	for _, c := range e.Changes {
-		if now, err := p.Get(c.Key); err != nil || !same(c.Key, now, c.From) {
+		now, err := p.Get(c.Key)
+		if err != nil || same(c.Key, now, c.To) {
 			return false
 		}
+		back = back || same(c.Key, now, v.beneath(e, c))
 	}
-	return len(e.Changes) > 0
+	return back
 }
 
 // confirmLayer puts the drop-in in place, or leaves all as it was.
@@ -107,12 +116,12 @@ func Extend(p Params, j *Journal, id string, length time.Duration, arm func(Entr
 	if length <= 0 {
 		return Entry{}, fmt.Errorf("extend by %v: want a positive time", length)
 	}
-	unlock, _, e, err := j.open(id)
+	unlock, v, e, err := j.open(id)
 	if err != nil {
 		return Entry{}, err
 	}
 	defer unlock()
-	if e.TakenBack(p) {
+	if v.takenBack(p, e) {
 		return Entry{}, &TakenBackError{e.ID}
 	}
 	if remaining, err := j.Remaining(e); err != nil || remaining <= 0 {

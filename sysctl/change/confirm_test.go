@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tcptune/tcptune/sysctl"
 	"github.com/tcptune/tcptune/sysctl/sysctltest"
 )
 
@@ -251,8 +252,8 @@ func TestValuesThatCameBackAreNotTakenForUnconfirmed(t *testing.T) {
 		t.Fatalf("error %v, values %v", err, p.values)
 	}
 	d.free()
-	if e := entries(t, j)[0]; e.State != Unconfirmed || !e.TakenBack(p) {
-		t.Fatalf("the entry is %s, taken back %v", e.State, e.TakenBack(p))
+	if e := entries(t, j)[0]; e.State != Unconfirmed || !j.TakenBack(p, e) {
+		t.Fatalf("the entry is %s, taken back %v", e.State, j.TakenBack(p, e))
 	}
 	back := (*TakenBackError)(nil)
 	if _, err := Confirm(t.Context(), p, j, ""); !errors.As(err, &back) || back.ID != id || contentOf(t, drop.Path) != "absent" {
@@ -265,8 +266,36 @@ func TestValuesThatCameBackAreNotTakenForUnconfirmed(t *testing.T) {
 		t.Errorf("apply: %v", err)
 	}
 	mustRollback(t, p, j, "")
-	if e := entries(t, j)[0]; e.State != RolledBack || e.TakenBack(p) {
+	if e := entries(t, j)[0]; e.State != RolledBack || j.TakenBack(p, e) {
 		t.Errorf("the entry is %s", e.State)
 	}
 	mustApply(t, p, j, Request{Changes: three()})
+}
+
+// What a rollback would not put back differently is back, whatever else there is.
+func TestValuesThatCameBackMayBeOlderOnesOrInPartSomebodyElses(t *testing.T) {
+	for name, c := range map[string]struct {
+		rollsBack bool            // the transaction beneath
+		values    [2]sysctl.Value // of fin and keep
+		back      bool
+	}{
+		"as they were":                           {false, [2]sysctl.Value{"30", "7200"}, true},
+		"those of before what lies beneath":      {true, [2]sysctl.Value{"60", "1"}, true},
+		"ours beneath, which is gone":            {true, [2]sysctl.Value{"30", "1"}, false},
+		"one is somebody else's":                 {false, [2]sysctl.Value{"30", "1"}, true},
+		"all are somebody else's":                {false, [2]sysctl.Value{"1", "1"}, false},
+		"one still holds, and the other is back": {false, [2]sysctl.Value{"30", "600"}, false},
+	} {
+		p, j := newFake(), openTestJournal(t)
+		beneath := mustApply(t, p, j, Request{Changes: three()[:1]}).ID
+		id := mustApply(t, p, j, Request{Changes: Set{{Key: fin, From: "30", To: "20"}, three()[1]}, Window: time.Minute}).ID
+		if c.rollsBack {
+			mustRollback(t, p, j, beneath)
+		}
+		p.values[fin], p.values[keep] = c.values[0], c.values[1]
+		_, err := Confirm(t.Context(), p, j, id)
+		if back := (*TakenBackError)(nil); errors.As(err, &back) != c.back || !c.back && err != nil {
+			t.Errorf("%s: confirm: %v", name, err)
+		}
+	}
 }

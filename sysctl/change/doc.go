@@ -112,6 +112,6 @@
 //
 // Undo itself does not depend on the journal being writable. On a full disk
 // Rollback restores the values, and then reports that it could not record it. Of a
-// window that is found out by the values ([Entry.TakenBack]), and a Rollback that
+// window that is found out by the values ([Journal.TakenBack]), and a Rollback that
 // can write records it.
 package change
