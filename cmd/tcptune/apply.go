@@ -228,17 +228,22 @@ func (a *app) decide(ctx context.Context, s store, f applyFlags, result change.R
 		}
 		return a.printConfirmed(f.format, result)
 	}
-	code := exitUndone
-	if e.State != change.RolledBack {
-		code = exitUndoFailed
-	}
 	back := change.Result{Schema: change.ResultSchema, ID: e.ID, State: e.State, Left: e.Left, Covered: e.Covered}
 	for _, c := range e.Changes {
-		if _, covered := e.Covered[c.Key]; !covered && !left(e.Left, c.Key) {
+		_, covered := e.Covered[c.Key]
+		failed := e.State == change.UndoFailed && !s.holds(c.Key, c.From) // of which keys that is, the journal has in words alone
+		if !covered && !failed && !left(e.Left, c.Key) {
 			back.Restored = append(back.Restored, c)
 		}
 	}
-	err = &failure{code, fmt.Errorf("transaction %s was taken back: %s", e.ID, cmp.Or(e.Failure, "by another tcptune")), ""}
+	if e.State == change.UndoFailed {
+		err = &failure{exitUndoFailed, fmt.Errorf("transaction %s was to be taken back and could not be: %s", e.ID, e.Failure), hintUndoFailed}
+		if f.format == "json" {
+			err = errors.Join(err, printable.JSON(a.out, back))
+		}
+		return err
+	}
+	err = &failure{exitUndone, fmt.Errorf("transaction %s was taken back: %s", e.ID, cmp.Or(e.Failure, "by another tcptune")), ""}
 	return errors.Join(err, a.printRolledBack(f.format, []change.Result{back})) // in this order: the terminal may be gone
 }
 

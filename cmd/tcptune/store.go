@@ -36,6 +36,13 @@ func openTree() (*sysctl.Tree, error) {
 	return tree, unreadable(err)
 }
 
+// holds reports whether a parameter has a value.
+func (s store) holds(k sysctl.Key, v sysctl.Value) bool {
+	now, err := s.tree.Get(k)
+	param, _ := sysctl.Lookup(k)
+	return err == nil && param.Type.Equal(now, v)
+}
+
 // confirm confirms a transaction however long another tcptune is busy.
 func (s store) confirm(id string) (result change.Result, err error) {
 	s.patiently(func() error {

@@ -627,6 +627,31 @@ func TestAGuardThatCannotUndoIsHeardOf(t *testing.T) {
 	s.deserted(t)
 }
 
+// Nor does the foreground call restored what its guard could not put back.
+func TestAForegroundWhoseGuardCannotUndo(t *testing.T) {
+	if os.Geteuid() != 0 {
+		sysctltest.RequireKernel(t, "needs root for a mount namespace")
+	}
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	for _, format := range []string{"text", "json"} {
+		s := newSite(t)
+		apply := s.command("apply", "--profile", "highconn", "--yes", "--confirm", long, "--format", format,
+			"--health", "[ $(cat "+somaxconn+") = "+before+" ] || { mount -o remount,ro,bind /proc/sys; false; }")
+		cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-c", `mount --bind /proc/sys /proc/sys && exec "$0" "$@"`, filepath.Join(binary(t), "tcptune")}, apply.Args[1:]...)...)
+		out, code := ended(t, cmd)
+		holdsValue(t, after)
+		if code != exitUndoFailed || strings.Contains(out, "was taken back") || strings.Contains(out, "Rolled back") || strings.Contains(out, `"restored"`) {
+			t.Errorf("exit code %d", code)
+		}
+		holds(t, out, "was to be taken back and could not be: health check ", "somaxconn should be \""+before+"\" and is \""+after+"\"")
+		s.run(t, exitOK, "rollback")
+		holdsValue(t, before)
+		s.deserted(t)
+	}
+}
+
 // A last check that takes longer than the window is waited for in peace.
 func TestTheCountdownRestsDuringTheLastCheck(t *testing.T) {
 	if !sysctltest.Namespace(t) {
