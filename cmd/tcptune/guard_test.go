@@ -354,11 +354,22 @@ for guard in stays killed; do
 	t history
 	rm disk/state/*.json
 done
+echo "in the foreground"
+tcptune apply --profile highconn --yes --confirm 1h --health true --state-dir disk/state & apply=$!
+until grep -q '"unconfirmed"' disk/state/*.json 2>/dev/null; do sleep 0.1; done
+cat /dev/zero > disk/fill
+kill -TERM $apply
+wait $apply
+echo "apply $?, $(value)"
+rm disk/fill
+t rollback
 `})
 	cmd := exec.Command("unshare", "--mount", "sh", "session.sh")
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "PATH="+binary(t)+":"+os.Getenv("PATH"))
 	out, _ := ended(t, cmd)
+	_, foreground, _ := strings.Cut(out, "in the foreground\n")
+	holds(t, foreground, " was taken back: ", "; the journal does not say so: ", "no space left on device", "apply 5, 4096\n", "rollback 0\n")
 	for _, guard := range []string{"stays", "killed"} {
 		_, round, _ := strings.Cut(out, guard+": is back\n")
 		round, rest, recorded := strings.Cut(round, guard+": is recorded\n")

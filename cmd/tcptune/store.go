@@ -83,7 +83,10 @@ func (s store) takeBackNow(id string, because error) error {
 			return err
 		}
 	}
-	_, err = change.Rollback(context.Background(), s.tree, s.journal, change.Undo{ID: id, Because: because.Error()})
+	results, err := change.Rollback(context.Background(), s.tree, s.journal, change.Undo{ID: id, Because: because.Error()})
+	if err != nil && len(results) > 0 && !errors.As(err, new(*change.UndoFailedError)) {
+		return fmt.Errorf("transaction %s was taken back: %v; the journal does not say so: %w", id, because, err)
+	}
 	return err
 }
 
