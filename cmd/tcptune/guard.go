@@ -174,6 +174,13 @@ func (g *guard) judge(ctx context.Context, e change.Entry, remaining time.Durati
 	if checked {
 		unwell = g.health.check(ctx, min(healthLimit, max(remaining, lastCheck)))
 		g.checkAt = time.Now().Add(healthPeriod)
+		// A check that took until the end of the window was the last one. The window may
+		// have been extended meanwhile.
+		if now, err := g.journal.Entry(g.id); err == nil && now.Window != nil {
+			if left, err := g.journal.Remaining(now); err == nil {
+				remaining = left
+			}
+		}
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -116,6 +116,29 @@ func TestAGuardGivesUpInTheEnd(t *testing.T) {
 	}
 }
 
+// The check in which a window ends is its last one: with another one the guard would
+// come later than the foreground waits for it.
+func TestTheCheckInWhichAWindowEndsIsTheLastOne(t *testing.T) {
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	s := newSite(t)
+	opened := s.store(t)
+	request := change.Request{Changes: change.Set{{Key: "net.core.somaxconn", From: before, To: after}}, Window: 100 * time.Millisecond}
+	result, err := change.Apply(t.Context(), opened.tree, opened.journal, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checks := filepath.Join(s.dir, "checks")
+	g := guard{store: opened, id: result.ID, health: health{healthFlags: healthFlags{command: "echo >> " + checks + "; sleep 0.2"}}}
+	if _, err := g.look(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if e := s.newest(t); e.State != change.Applied || readText(t, checks) != "\n" {
+		t.Errorf("after one look it is %s, after checks %q", e.State, readText(t, checks))
+	}
+}
+
 // A guard whose undo failed is not the end of it.
 func TestAFailedUndoIsTriedAgain(t *testing.T) {
 	if os.Geteuid() != 0 {
