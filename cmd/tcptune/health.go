@@ -130,6 +130,7 @@ func (h health) runCommand(ctx context.Context, limit time.Duration) error {
 	defer cancel()
 	var output tail
 	cmd := exec.CommandContext(ctx, "/bin/sh", "-c", h.command)
+	cmd.Dir = "/" // as the guard's, so that what is not found from there fails before the change
 	cmd.Stdout, cmd.Stderr = &output, &output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

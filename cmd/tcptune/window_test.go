@@ -545,6 +545,11 @@ func TestHealthStandsInForAHuman(t *testing.T) {
 			holds(t, s.run(t, exitRefused, detach(long, "--health", "echo ill; exit 3")...), `not applied: health check "echo ill; exit 3" failed: exit status 3: ill, before anything was changed`)
 			holdsValue(t, before)
 		},
+		"not found by the guard": func(t *testing.T, s site) {
+			writeFiles(t, s.dir, map[string]string{"probe": "true\n"})
+			holds(t, s.run(t, exitRefused, detach(long, "--health", "sh ./probe")...), "./probe", "before anything was changed")
+			holdsValue(t, before)
+		},
 		"well to the end": func(t *testing.T, s site) {
 			s.run(t, exitOK, detach("1s", "--health", "true")...)
 			s.becomes(t, change.Applied)
