@@ -78,7 +78,8 @@ now. If what is to take it back at the end is gone, it is armed again.`,
 			if err != nil {
 				return err
 			}
-			again, err := a.armAgain(s, stateDir, length)
+			say := ""
+			again, err := armAgain(s, stateDir, length, &say)
 			if err != nil {
 				return err
 			}
@@ -87,6 +88,9 @@ now. If what is to take it back at the end is gone, it is armed again.`,
 				e, err = change.Extend(s.tree, s.journal, id, length, again)
 				return err
 			})
+			if say != "" {
+				a.warn("%s", say)
+			}
 			if err != nil {
 				return classify(err, exitRefused)
 			}

@@ -200,8 +200,9 @@ func (g *guard) judge(ctx context.Context, e change.Entry, remaining time.Durati
 
 // armAgain is for [change.Extend]: it arms the undo of a window whose guard is
 // gone. What health checks it made the journal does not know, so that it is for
-// people to confirm, and otherwise the change is taken back.
-func (a *app) armAgain(s store, stateDir string, length time.Duration) (func(change.Entry) error, error) {
+// people to confirm, and otherwise the change is taken back. What there is to say is
+// kept until the lock is free: a terminal that hangs must not hold it.
+func armAgain(s store, stateDir string, length time.Duration, say *string) (func(change.Entry) error, error) {
 	start, err := arm(s.journal, stateDir, windowFlags{length: length}, ruleFlags{}, health{})
 	if err != nil {
 		return nil, err
@@ -210,12 +211,12 @@ func (a *app) armAgain(s store, stateDir string, length time.Duration) (func(cha
 		g, err := guardOf(s.journal, e.ID)
 		switch {
 		case err != nil:
-			a.warn("whether the undo is still armed cannot be seen: %v", err)
+			*say = fmt.Sprintf("whether the undo is still armed cannot be seen: %v", err)
 			return nil
 		case g.Stopped:
-			a.warn("%v, and is to take the change back: 'kill -CONT %d' lets it go on", g.Process, g.PID)
+			*say = fmt.Sprintf("%v, and is to take the change back: 'kill -CONT %d' lets it go on", g.Process, g.PID)
 		case !g.armed:
-			a.warn("the undo was not armed any more, and is armed again; if there were health checks they are not made any more, and 'tcptune confirm' confirms")
+			*say = "the undo was not armed any more, and is armed again; if there were health checks they are not made any more, and 'tcptune confirm' confirms"
 			return start(e)
 		}
 		return nil

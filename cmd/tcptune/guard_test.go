@@ -216,6 +216,40 @@ func TestAGuardThatIsGoneIsMissed(t *testing.T) {
 	s.run(t, exitOK, "rollback")
 }
 
+// Nobody may be kept from the lock by a terminal, or a pipe, that takes no more.
+func TestNothingIsSaidUnderTheLock(t *testing.T) {
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	s := newSite(t)
+	_, guard := s.detached(t, long)
+	guard.signal(t, syscall.SIGKILL)
+	s.deserted(t)
+	out, full, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	defer full.Close()
+	if err := full.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil { // until nothing goes in any more
+		_, err = full.Write(make([]byte, 4096))
+	}
+	extend := s.command("extend", "5m")
+	extend.Stderr = full
+	if err := extend.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = extend.Process.Kill(); _ = extend.Wait() }()
+	eventually(t, "it is armed again", func() bool {
+		_, armed, err := s.store(t).journal.GuardOf(s.newest(t).ID)
+		return err == nil && armed
+	})
+	s.run(t, exitOK, "confirm")
+}
+
 // Where nobody is asked, a change is not left to a guard that is gone.
 func TestAForegroundWhoseGuardIsGone(t *testing.T) {
 	for name, c := range map[string]struct {
