@@ -135,8 +135,16 @@ func (h health) runCommand(ctx context.Context, limit time.Duration) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = time.Second
-	err := cmd.Run()
-	if cmd.Process != nil {
+	err := cmd.Start()
+	if err == nil {
+		ended := make(chan error, 1)
+		go func() { ended <- cmd.Wait() }()
+		select {
+		case err = <-ended:
+		case <-time.After(limit + 2*cmd.WaitDelay):
+			// It waits for a disk that does not answer, say. The undo does not.
+			return fmt.Errorf("health check %q failed: it hangs, and cannot be ended", h.command)
+		}
 		// What it left behind would pile up, one for each check. Numbers of processes are
 		// given out in turn: this one is not somebody else's already.
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)

@@ -681,6 +681,41 @@ func TestAHealthCheckThatHangsIsEnded(t *testing.T) {
 	isGone(t, dir+"/pid")
 }
 
+// One that even SIGKILL does not end does not keep the undo waiting. This one is held
+// by a tracer that does not let its parent have it.
+func TestAHealthCheckThatCannotBeEnded(t *testing.T) {
+	dir := t.TempDir()
+	checked := make(chan error, 1)
+	go func() {
+		h := health{healthFlags: healthFlags{command: "echo $$ > " + dir + "/new && mv " + dir + "/new " + dir + "/pid; while :; do sleep 1; done"}}
+		checked <- h.check(t.Context(), 5*time.Second)
+	}()
+	eventually(t, "it runs", func() bool { _, err := os.Stat(dir + "/pid"); return err == nil })
+	const seize = "import ctypes, sys\nprint(ctypes.CDLL(None).ptrace(0x4206, int(sys.argv[1]), None, None), flush=True)\nsys.stdin.read()"
+	tracer := exec.Command("python3", "-c", seize, strings.TrimSpace(readText(t, dir+"/pid")))
+	in, err := tracer.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	said := started(t, tracer)
+	eventually(t, "it is traced, or cannot be", func() bool { said.mu.Lock(); defer said.mu.Unlock(); return said.text.Len() > 0 })
+	if text := said.text.String(); text != "0\n" {
+		sysctltest.RequireKernel(t, "needs to trace a process: "+text)
+	}
+	eventually(t, "the check is over", func() bool {
+		select {
+		case err = <-checked:
+			return true
+		default:
+			return false
+		}
+	})
+	if err == nil || !strings.Contains(err.Error(), "it hangs, and cannot be ended") {
+		t.Errorf("error %v", err)
+	}
+}
+
 // Nor does one that is well leave anything behind.
 func TestAHealthCheckLeavesNothingBehind(t *testing.T) {
 	dir := t.TempDir()
