@@ -14,6 +14,8 @@ type Applied struct {
 	change.Result
 	// AtBoot is nil if no drop-in was asked for.
 	AtBoot *AtBoot `json:"at_boot,omitempty"`
+	// Watched: health checks confirm the transaction at the end of its window.
+	Watched bool `json:"-"`
 }
 
 // AtBoot is what the files that are read at boot make of a drop-in: whether its

@@ -176,9 +176,12 @@ func (t Text) Applied(w io.Writer, r advisor.Applied) error {
 	}
 	p.file(r.DropIn)
 	p.proof(r)
-	if r.Window == nil {
+	switch {
+	case r.Window == nil:
 		p.line("'tcptune rollback' takes this back (transaction %s).", r.ID)
-	} else {
+	case r.Watched:
+		p.line("This stays from %s on if it is healthy until then, and else is taken back at once; 'tcptune rollback' takes it back now (transaction %s).", clock(r.Window.Deadline), r.ID)
+	default:
 		p.line("This is taken back at %s unless 'tcptune confirm' keeps it; 'tcptune extend 5m' gives it more time (transaction %s).", clock(r.Window.Deadline), r.ID)
 	}
 	return p.err
@@ -199,7 +202,7 @@ func (t Text) Confirmed(w io.Writer, r advisor.Applied) error {
 // Extended writes how long a transaction waits now.
 func (t Text) Extended(w io.Writer, e change.Entry) error {
 	p := t.printer(w)
-	p.line("Transaction %s is taken back at %s unless 'tcptune confirm' keeps it.", e.ID, clock(e.Window.Deadline))
+	p.line("Transaction %s is taken back at %s unless it is confirmed.", e.ID, clock(e.Window.Deadline))
 	return p.err
 }
 

@@ -199,14 +199,14 @@ func (a *app) carryOut(ctx context.Context, f applyFlags, p planned) error {
 	if result.State == change.Unconfirmed && !f.window.detach {
 		return a.decide(ctx, s, f, result)
 	}
-	return a.printApplied(f.format, result)
+	return a.printApplied(f, result)
 }
 
 // decide waits for the decision on a change that is in effect.
 func (a *app) decide(ctx context.Context, s store, f applyFlags, result change.Result) error {
 	if f.format == "text" {
 		// A terminal that is gone is found out below.
-		_ = a.text(rules.Info).Applied(a.out, advisor.Applied{Result: result})
+		_ = a.text(rules.Info).Applied(a.out, advisor.Applied{Result: result, Watched: f.window.health.asked()})
 	}
 	confirmed, err := a.await(ctx, s, result.ID, f.window)
 	if err != nil {
@@ -224,7 +224,7 @@ func (a *app) decide(ctx context.Context, s store, f applyFlags, result change.R
 			result.DropIn = &change.FileResult{Path: e.Layer.Path, Outcome: change.FileWritten}
 		}
 		if f.format == "json" {
-			return a.printApplied(f.format, result)
+			return a.printApplied(f, result)
 		}
 		return a.printConfirmed(f.format, result)
 	}
@@ -253,8 +253,11 @@ func left(list []change.Left, key sysctl.Key) bool {
 
 // printApplied prints what is in effect, and proves what of it will outlast a
 // reboot.
-func (a *app) printApplied(format string, result change.Result) error {
-	return a.printProven(format, "applied", result, a.text(rules.Info).Applied)
+func (a *app) printApplied(f applyFlags, result change.Result) error {
+	return a.printProven(f.format, "applied", result, func(w io.Writer, r advisor.Applied) error {
+		r.Watched = f.window.health.asked()
+		return a.text(rules.Info).Applied(w, r)
+	})
 }
 
 func (a *app) printProven(format, done string, result change.Result, text func(io.Writer, advisor.Applied) error) error {

@@ -551,12 +551,15 @@ func TestHealthStandsInForAHuman(t *testing.T) {
 			holdsValue(t, before)
 		},
 		"well to the end": func(t *testing.T, s site) {
-			s.run(t, exitOK, detach("1s", "--health", "true")...)
+			out := s.run(t, exitOK, detach("1s", "--health", "true")...)
+			if holds(t, out, "This stays from "); strings.Contains(out, "unless 'tcptune confirm'") {
+				t.Errorf("it is told that it comes back if nobody confirms:\n%s", out)
+			}
 			s.becomes(t, change.Applied)
 			holdsValue(t, after)
 		},
 		"well to the end, in the foreground": func(t *testing.T, s site) {
-			holds(t, s.run(t, exitOK, "apply", "--profile", "highconn", "--yes", "--confirm", "1s", "--health", "true"), "Confirmed: ")
+			holds(t, s.run(t, exitOK, "apply", "--profile", "highconn", "--yes", "--confirm", "1s", "--health", "true"), "This stays from ", "Confirmed: ")
 			holdsValue(t, after)
 		},
 		"it falls ill": func(t *testing.T, s site) {
