@@ -269,3 +269,39 @@ func TestWhatARollbackLeftMayBeANewerTransactionsByNow(t *testing.T) {
 		t.Errorf("after a reboot: %v, values %v", err, p.values)
 	}
 }
+
+// By force two of them come back in any order, and to what was there before both.
+func TestWhatRollbacksLeftIsForcedInAnyOrder(t *testing.T) {
+	for _, order := range [][2]int{{0, 1}, {1, 0}} {
+		for _, rolledBack := range [][2]int{{0, 1}, {1, 0}} {
+			p, j := newFake(), openTestJournal(t)
+			var ids []string
+			for _, to := range []sysctl.Value{"30", "20"} {
+				ids = append(ids, mustApply(t, p, j, Request{Changes: Set{{Key: fin, From: p.values[fin], To: to}}}).ID)
+			}
+			p.values[fin] = "99"
+			for _, i := range rolledBack {
+				mustRollback(t, p, j, ids[i])
+			}
+			for _, i := range order {
+				if _, err := Rollback(t.Context(), p, j, Undo{ID: ids[i], Force: true}); err != nil && !errors.Is(err, ErrNothingToUndo) {
+					t.Error(err)
+				}
+			}
+			if p.values[fin] != "60" {
+				t.Errorf("rolled back in the order %v and forced in the order %v: %s", rolledBack, order, p.values[fin])
+			}
+		}
+	}
+	// What somebody else set to the same value after the older one was gone is theirs.
+	p, j := newFake(), openTestJournal(t)
+	mustApply(t, p, j, Request{Changes: three()[:1]})
+	mustRollback(t, p, j, "")
+	p.values[fin] = "30"
+	id := mustApply(t, p, j, Request{Changes: Set{{Key: fin, From: "30", To: "20"}}}).ID
+	p.values[fin] = "99"
+	mustRollback(t, p, j, id)
+	if _, err := Rollback(t.Context(), p, j, Undo{ID: id, Force: true}); err != nil || p.values[fin] != "30" {
+		t.Errorf("%v, %s", err, p.values[fin])
+	}
+}

@@ -131,13 +131,16 @@ func (v view) coveredBy(e Entry, k sysctl.Key) (id string) {
 }
 
 // beneath is the value that a parameter would hold had there never been the
-// entry that made the change, nor those that were rolled back beneath it. Where
-// somebody else changed the parameter in between, it is theirs.
+// entry that made the change, nor those that were rolled back beneath it, or after
+// it. Where somebody else changed the parameter in between, it is theirs.
 func (v view) beneath(e Entry, c Change) sysctl.Value {
 	value, gone := c.From, map[string]bool{e.ID: true}
 	for _, older := range v.entries(func(o Entry) bool { return o.ID < e.ID && samePlace(o, e) }) {
 		was, wrote := older.wrote(c.Key)
-		if !wrote || !gone[older.Covered[c.Key]] {
+		// What an entry that is over has left is asked for by force, and then the older
+		// one may have gone since. Where it was gone before, the value is somebody else's.
+		since := !e.State.live() && !older.State.live() && older.Ended.After(e.Started)
+		if !wrote || !gone[older.Covered[c.Key]] && !since {
 			continue
 		}
 		if !same(c.Key, was.To, value) {
