@@ -105,6 +105,23 @@ func TestAGuardTriesAgainWhileTheJournalCannotBeRead(t *testing.T) {
 	s.deserted(t)
 }
 
+// Nor is a change made whose guard would end at once, with the PID namespace.
+func TestTheFirstProcessOfAContainerDoesNotDetach(t *testing.T) {
+	if os.Geteuid() != 0 {
+		sysctltest.RequireKernel(t, "needs root for a PID namespace")
+	}
+	if !sysctltest.Namespace(t) {
+		return
+	}
+	s := newSite(t)
+	apply := s.command("apply", "--profile", "highconn", "--yes", "--confirm", long, "--detach")
+	cmd := exec.Command("unshare", append([]string{"--pid", "--fork", filepath.Join(binary(t), "tcptune")}, apply.Args[1:]...)...)
+	if out, code := ended(t, cmd); code != exitRefused || !strings.Contains(out, "first process of a container") {
+		t.Errorf("exit code %d", code)
+	}
+	holdsValue(t, before)
+}
+
 // But not for ever, once the time is over.
 func TestAGuardGivesUpInTheEnd(t *testing.T) {
 	no := errors.New("no")

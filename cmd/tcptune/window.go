@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,6 +48,10 @@ func (w *windowFlags) check(cmd *cobra.Command, a *app) error {
 	}
 	if err := checkWindow(w.length); err != nil {
 		return err
+	}
+	if w.detach && os.Getpid() == 1 {
+		return &failure{exitRefused, errors.New("refused: this is the first process of a container, and with it whatever would take the change back ends, too"),
+			"without --detach it waits here; in a container that stays, 'docker exec' or its like can run it"}
 	}
 	if _, ok := terminal(a.in); !ok && !w.detach && !w.health.asked() {
 		return usage("--detach leaves that to 'tcptune confirm', --health to a command", "standard input is not a terminal, so nobody could confirm")
