@@ -437,6 +437,7 @@ wait $apply
 echo "apply $?, $(value)"
 rm disk/fill
 t rollback
+while pgrep -f "guard --state-dir $PWD/disk/state" > /dev/null; do sleep 0.1; done # the disk goes with this script
 `})
 	cmd := exec.Command("unshare", "--mount", "sh", "session.sh")
 	cmd.Dir = dir
