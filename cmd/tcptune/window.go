@@ -223,6 +223,9 @@ func (a *app) tellPending(stateDir string) {
 	if err != nil {
 		return
 	}
+	if pending.Damaged != nil {
+		a.hint("a transaction that cannot be read may have left something to decide: %v", pending.Damaged)
+	}
 	if entries := pending.Unfinished; len(entries) > 0 {
 		a.hint("transaction %s was cut off in the middle (%s): %s", entries[0].ID, entries[0].State, hintUnfinished)
 	}

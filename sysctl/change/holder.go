@@ -44,10 +44,11 @@ func processOf(pid int) Process {
 // holderOf finds the process that has a flock(2) on a file: one that has such a
 // lock, by /proc/locks, and the file open with one. The former alone would not do,
 // as it names files by numbers which stat(2) does not give on every file system.
-// Before Linux 4.1 descriptors do not tell of locks, and nobody is found.
+// Before Linux 4.1 descriptors do not tell of locks, and nobody is found; nor where
+// /proc has the numbers of another PID namespace.
 func holderOf(path string) Process {
 	file, err := os.Stat(path)
-	if err != nil {
+	if self, _ := os.Readlink("/proc/self"); err != nil || self != strconv.Itoa(os.Getpid()) {
 		return Process{}
 	}
 	locks, _ := os.ReadFile("/proc/locks")

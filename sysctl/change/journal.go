@@ -220,6 +220,8 @@ type Pending struct {
 	// Unconfirmed wait to be confirmed, also if the window is over. There is at most
 	// one.
 	Unconfirmed []Entry
+	// Damaged is why entries cannot be read, or nil. What those left nobody knows.
+	Damaged error
 }
 
 // Pending reads the journal for what is to be decided.
@@ -233,7 +235,7 @@ func (j *Journal) Pending() (Pending, error) {
 		return Pending{}, err
 	}
 	v := view{j, here, records}
-	return Pending{v.unfinished(), v.undoFailed(), v.unconfirmed()}, nil
+	return Pending{v.unfinished(), v.undoFailed(), v.unconfirmed(), v.damaged()}, nil
 }
 
 func (j *Journal) file(id string) string { return filepath.Join(j.dir, id+".json") }
