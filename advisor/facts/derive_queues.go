@@ -340,7 +340,7 @@ func (d *deriver) synSent() {
 // name is what a target of a spread is called.
 func (s Spread) name(t Target) string {
 	if s.Together {
-		return "all destinations together"
+		return "all destinations together, at most"
 	}
 	return t.String()
 }
