@@ -124,7 +124,8 @@ func TestBPFSeesInAllNamespacesWhatIsSeenWithout(t *testing.T) {
 	byBPF := Options{BPF: requireBPF(t)}
 
 	without := everywhere(t, Options{}, facts.ByState, namespaces)
-	for deadline := time.Now().Add(10 * time.Second); without[0].Snapshot.Sockets.Of(tcpstate.FinWait1) != 3 || without[1].Snapshot.Sockets.Of(tcpstate.FinWait1) != 0; {
+	passing := func(i int) int64 { return without[i].Snapshot.Sockets.Of(tcpstate.FinWait1) }
+	for deadline := time.Now().Add(10 * time.Second); passing(0) != 3 || passing(1) != 0 || passing(2) != 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("the last segments are never acknowledged")
 		}
