@@ -202,8 +202,8 @@ func processes(in netns.ID, users map[uint32]bool) (theirs, others, elsewhere []
 }
 
 // early are how many descriptors of each process are looked at before more of any:
-// a program that listens usually begins with it, a virtual machine with its own
-// files.
+// a program that listens usually begins with it; one for Java's virtual machine has
+// that one's files before.
 var early = []int64{16, 128, math.MaxInt64}
 
 // holdersOf looks for the process that holds each of some sockets, by inode, and

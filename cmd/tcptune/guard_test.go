@@ -114,8 +114,7 @@ func TestTheFirstProcessOfAContainerDoesNotDetach(t *testing.T) {
 		return
 	}
 	s := newSite(t)
-	apply := s.command("apply", "--profile", "highconn", "--yes", "--confirm", long, "--detach")
-	cmd := exec.Command("unshare", append([]string{"--pid", "--fork", filepath.Join(binary(t), "tcptune")}, apply.Args[1:]...)...)
+	cmd := s.unshared(t, []string{"--pid", "--fork"}, "apply", "--profile", "highconn", "--yes", "--confirm", long, "--detach")
 	if out, code := ended(t, cmd); code != exitRefused || !strings.Contains(out, "first process of a container") {
 		t.Errorf("exit code %d", code)
 	}
@@ -165,12 +164,11 @@ func TestAFailedUndoIsTriedAgain(t *testing.T) {
 		return
 	}
 	s := newSite(t)
-	apply := s.command("apply", "--profile", "highconn", "--yes", "--confirm", "1s", "--detach")
 	// Read-only where the guard is, until a file is there.
-	cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-c", `
+	cmd := s.unshared(t, []string{"--mount", "sh", "-c", `
 mount --bind /proc/sys /proc/sys && "$0" "$@" && mount -o remount,ro,bind /proc/sys || exit 1
-(until [ -e cured ]; do sleep 0.1; done; mount -o remount,rw,bind /proc/sys) > log 2>&1 &`, filepath.Join(binary(t), "tcptune")}, apply.Args[1:]...)...)
-	cmd.Dir = s.dir
+(until [ -e cured ]; do sleep 0.1; done; mount -o remount,rw,bind /proc/sys) > log 2>&1 &`},
+		"apply", "--profile", "highconn", "--yes", "--confirm", "1s", "--detach")
 	if _, code := ended(t, cmd); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}

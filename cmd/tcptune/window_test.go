@@ -61,6 +61,14 @@ func (s site) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
+// unshared is the same, behind unshare(1) and these words.
+func (s site) unshared(t *testing.T, words []string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command("unshare", slices.Concat(words, []string{filepath.Join(binary(t), "tcptune")}, s.command(args...).Args[1:])...)
+	cmd.Dir = s.dir
+	return cmd
+}
+
 // run runs it, away from any terminal.
 func (s site) run(t *testing.T, code int, args ...string) string {
 	t.Helper()
@@ -619,8 +627,8 @@ func TestAGuardThatCannotUndoIsHeardOf(t *testing.T) {
 		return
 	}
 	s := newSite(t)
-	apply := s.command("apply", "--profile", "highconn", "--yes", "--confirm", "1s", "--detach")
-	cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-c", `mount --bind /proc/sys /proc/sys && "$0" "$@" && mount -o remount,ro,bind /proc/sys`, filepath.Join(binary(t), "tcptune")}, apply.Args[1:]...)...)
+	cmd := s.unshared(t, []string{"--mount", "sh", "-c", `mount --bind /proc/sys /proc/sys && "$0" "$@" && mount -o remount,ro,bind /proc/sys`},
+		"apply", "--profile", "highconn", "--yes", "--confirm", "1s", "--detach")
 	if _, code := ended(t, cmd); code != 0 {
 		t.Fatalf("exit code %d", code)
 	}
@@ -645,9 +653,9 @@ func TestAForegroundWhoseGuardCannotUndo(t *testing.T) {
 	}
 	for _, format := range []string{"text", "json"} {
 		s := newSite(t)
-		apply := s.command("apply", "--profile", "highconn", "--yes", "--confirm", long, "--format", format,
+		cmd := s.unshared(t, []string{"--mount", "sh", "-c", `mount --bind /proc/sys /proc/sys && exec "$0" "$@"`},
+			"apply", "--profile", "highconn", "--yes", "--confirm", long, "--format", format,
 			"--health", "[ $(cat "+somaxconn+") = "+before+" ] || { mount -o remount,ro,bind /proc/sys; false; }")
-		cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-c", `mount --bind /proc/sys /proc/sys && exec "$0" "$@"`, filepath.Join(binary(t), "tcptune")}, apply.Args[1:]...)...)
 		out, code := ended(t, cmd)
 		holdsValue(t, after)
 		if code != exitUndoFailed || strings.Contains(out, "was taken back") || strings.Contains(out, "Rolled back") || strings.Contains(out, `"restored"`) {
